@@ -1,9 +1,22 @@
-"""Recommenders for the loop: baselines and the nudging engine.
+"""Recommenders for the loop: baselines, next-item recommendation and the nudging engine.
 
-Embeddings, which need torch, live in `recommender.embeddings`.
+Embeddings and sequence models, which need torch, live in `recommender.embeddings` and
+`recommender.sequence`.
 """
 
 from recommender.baselines import PopularItems, RandomItems
+from recommender.next_item import NextItem
 from recommender.nudge import IPG, Arousal, ITMPRec, prematch
+from recommender.representation import PresentPreference, Representation
 
-__all__ = ["IPG", "Arousal", "ITMPRec", "PopularItems", "RandomItems", "prematch"]
+__all__ = [
+    "IPG",
+    "Arousal",
+    "ITMPRec",
+    "NextItem",
+    "PopularItems",
+    "PresentPreference",
+    "RandomItems",
+    "Representation",
+    "prematch",
+]

@@ -7,6 +7,7 @@ import pytest
 
 from recommender import IPG, Arousal, ITMPRec, prematch
 from recommender.nudge import Intentions
+from recommender.representation import PresentPreference
 from simulator.domain import Ragged, Vectors
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.interfaces import PreferenceEvolution, Recommender, RoundView
@@ -14,6 +15,10 @@ from simulator.interfaces import PreferenceEvolution, Recommender, RoundView
 
 def world(users: list[list[float]], items: list[list[float]]) -> Vectors:
     return Vectors(np.array(users, dtype=np.float32), np.array(items, dtype=np.float32))
+
+
+def intentions(vectors: Vectors, n: int, *, seed: int = 0) -> Intentions:
+    return Intentions.fit(vectors.item, vectors.user, n_intentions=n, seed=seed)
 
 
 def view_of(
@@ -63,7 +68,7 @@ def test_a_sigmoid_keeps_two_negatives_from_making_a_positive() -> None:
     seen[2, 3] = True
     view = view_of(np.repeat(WORLD.user, 3, axis=0), [3] * 3, 6, seen)
     assert IPG(WORLD, liking="sigmoid").recommend(view).tolist() == [2, 3, 4]
-    alone = ITMPRec(WORLD, n_intentions=2, intention_weight=0, liking="sigmoid")
+    alone = ITMPRec(WORLD, intentions=intentions(WORLD, 2), intention_weight=0, liking="sigmoid")
     assert alone.recommend(view).tolist() == [2, 3, 4]
     for method in (IPG, ITMPRec):
         with pytest.raises(UnknownNameError, match="Did you mean 'sigmoid'"):
@@ -80,22 +85,29 @@ def test_ipg_starts_from_the_present_vector_not_the_first() -> None:
 
 def test_intentions_find_the_clusters_and_the_nearest() -> None:
     vectors = world([[0.0, 0.0], [10.0, 0.0]], [[0.0, 2.0], [10.0, 2.0]])
-    found = Intentions.fit(vectors, n_intentions=2, seed=3)
+    found = intentions(vectors, 2, seed=3)
     assert sorted(found.prototypes.tolist()) == [[0.0, 1.0], [10.0, 1.0]]
     nearest = found.prototypes[found.nearest(np.array([[1, 9], [6, 0]], dtype=np.float32))]
     assert nearest.tolist() == [[0.0, 1.0], [10.0, 1.0]]
 
 
 def test_nearest_is_by_distance_and_not_by_inner_product() -> None:
-    intentions = Intentions(np.array([[1.0, 0.0], [10.0, 0.0]], dtype=np.float32))
+    prototypes = np.array([[1.0, 0.0], [10.0, 0.0]], dtype=np.float32)
+    row = np.array([[2.0, 0.1]], dtype=np.float32)
     # Inner products 2 and 20 would say the second; distances 1 and 8 say the first.
-    assert intentions.nearest(np.array([[2.0, 0.0]], dtype=np.float32)).tolist() == [0]
+    assert Intentions(prototypes).nearest(row).tolist() == [0]
+    # Cosines: .9988 to (1, 0), 1 to (4, .2).
+    tilted = np.array([[1.0, 0.0], [4.0, 0.2]], dtype=np.float32)
+    assert Intentions(tilted).nearest(row).tolist() == [0]
+    assert Intentions(tilted, "cosine").nearest(row).tolist() == [1]
 
 
 def test_itmprec_adds_the_weighted_product_of_intentions() -> None:
     # Prototypes (k-means of users and items): A = (0, 1) from the left pair, B = (4, 1).
     vectors = world([[0.0, 0.0], [4.0, 0.0]], [[0.0, 2.0], [4.0, 2.0], [3.9, 1.0], [0.0, 1.0]])
-    method = ITMPRec(vectors, intention_weight=2.0, n_intentions=2, seed=0, liking="inner")
+    method = ITMPRec(
+        vectors, intention_weight=2.0, intentions=intentions(vectors, 2), liking="inner"
+    )
     left, right = sorted(method.intentions.prototypes.tolist())
     assert left == pytest.approx([0.0, 1.0])
     assert right == pytest.approx([11.9 / 3, 1.0])
@@ -116,7 +128,9 @@ def test_no_intention_weight_leaves_ipg() -> None:
     # lambda = 1 doubles both likings; the two methods agree at lambda = 0 whatever those are.
     vectors = world([[1.0, 0.0]], [[0.5, 1.0], [1.0, 0.45], [0.0, 1.0]])
     view = view_of(vectors.user, [2], 3)
-    without = ITMPRec(vectors, intention_weight=0.0, n_intentions=2, liking="inner")
+    without = ITMPRec(
+        vectors, intention_weight=0.0, intentions=intentions(vectors, 2), liking="inner"
+    )
     assert (
         without.recommend(view).tolist()
         == IPG(vectors, liking="inner").recommend(view).tolist()
@@ -129,10 +143,10 @@ def test_intentions_can_outweigh_liking() -> None:
     vectors = world([[1.0, 0.0, 0.0]], [[0.4, 0.1, 0.6], [0.3, 0.1, 0.0], [0.0, 1.0, 0.0]])
     view = view_of(vectors.user, [2], 3, np.array([[False, False, True]]))
     for weight, choice in ((0.0, 0), (1.0, 1)):
-        method = ITMPRec(vectors, intention_weight=weight, n_intentions=2, liking="inner")
-        method.intentions = Intentions(prototypes)
+        method = ITMPRec(
+            vectors, intention_weight=weight, intentions=Intentions(prototypes), liking="inner"
+        )
         # Item 0 lies nearest the second prototype, item 1 the first, as the user does: bonus 0, 1.
-        method._bonus = weight * np.array([[0, 1, 0], [1, 0, 1]], dtype=np.float32)
         # .4 * .1 against (.3 + weight) * .1
         assert method.recommend(view).tolist() == [choice]
 
@@ -142,9 +156,7 @@ def test_same_seed_same_prototypes() -> None:
     vectors = Vectors(
         rng.normal(size=(200, 8)).astype(np.float32), rng.normal(size=(300, 8)).astype(np.float32)
     )
-    first, again, other = (
-        Intentions.fit(vectors, n_intentions=8, seed=seed).prototypes for seed in (1, 1, 2)
-    )
+    first, again, other = (intentions(vectors, 8, seed=seed).prototypes for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -216,8 +228,11 @@ def test_blocks_do_not_matter_to_the_last_bit(size: int) -> None:
     ).normalised()
     seen = rng.random((600, 130)) < 0.6
     view = view_of(vectors.user, rng.integers(130, size=600).tolist(), 130, seen)
-    methods = [IPG(vectors).recommend, ITMPRec(vectors, n_intentions=8).recommend]
-    methods.append(ITMPRec(vectors, n_intentions=8, liking="inner").recommend)
+    methods = [
+        IPG(vectors).recommend,
+        ITMPRec(vectors, intentions=intentions(vectors, 8)).recommend,
+    ]
+    methods.append(ITMPRec(vectors, intentions=intentions(vectors, 8), liking="inner").recommend)
     for recommend in methods:
         shown = recommend(view)
         assert shown.dtype == np.int32
@@ -230,7 +245,7 @@ def test_blocks_do_not_matter_to_the_last_bit(size: int) -> None:
 
 def test_methods_answer_the_protocols() -> None:
     assert isinstance(IPG(WORLD), Recommender)
-    assert isinstance(ITMPRec(WORLD, n_intentions=2), Recommender)
+    assert isinstance(ITMPRec(WORLD, intentions=intentions(WORLD, 2)), Recommender)
     assert isinstance(Arousal(WORLD), PreferenceEvolution)
 
 
@@ -238,7 +253,7 @@ def test_methods_answer_the_protocols() -> None:
     "ask",
     [
         IPG(WORLD, liking="inner").recommend,
-        ITMPRec(WORLD, n_intentions=2).recommend,
+        ITMPRec(WORLD, intentions=intentions(WORLD, 2)).recommend,
         Arousal(WORLD).kept_weight,
     ],
 )
@@ -257,8 +272,14 @@ def test_a_round_that_cannot_be_nudged_says_why(ask) -> None:
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="intention_weight"):
         ITMPRec(WORLD, intention_weight=-1)
-    with pytest.raises(ConfigError, match=r"n_intentions=32 must lie in 1\.\.6"):
-        ITMPRec(WORLD)
+    with pytest.raises(ConfigError, match=r"n_intentions=8 must lie in 1\.\.6"):
+        intentions(WORLD, 8)
+    with pytest.raises(ConfigError, match="intentions of its own space"):
+        ITMPRec(WORLD, representation=PresentPreference(WORLD))
+    with pytest.raises(ConfigError, match="Intentions of 3 dimensions for items of 2"):
+        ITMPRec(WORLD, intentions=Intentions(np.ones((2, 3), dtype=np.float32)))
+    with pytest.raises(UnknownNameError, match="Did you mean 'cosine'"):
+        IPG(WORLD, nudge="cosines")
     with pytest.raises(UnknownNameError, match="Did you mean 'mean'"):
         Arousal(WORLD, pooling="men")
     with pytest.raises(ConfigError, match="top=0"):

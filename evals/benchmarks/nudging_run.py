@@ -43,7 +43,10 @@ def main() -> None:
     clicks = DistributionClicks.preset("released-code")
 
     began = time.perf_counter()
-    recommender = ITMPRec(world.vectors, n_intentions=_INTENTIONS, seed=config.seed)
+    intentions = Intentions.fit(
+        world.vectors.item, world.vectors.user, n_intentions=_INTENTIONS, seed=config.seed
+    )
+    recommender = ITMPRec(world.vectors, intentions=intentions)
     run = simulate(
         world.data,
         recommender,
@@ -59,7 +62,6 @@ def main() -> None:
     rows = len(run.exposures)
 
     episodes = run.episodes[["user", "target"]].sample(asked.sample, random_state=0)
-    intentions = Intentions.fit(world.vectors, n_intentions=_INTENTIONS, seed=config.seed)
     began = time.perf_counter()
     plain = _plain_loop(world, episodes, intentions, clicks, config)
     plain_seconds = time.perf_counter() - began

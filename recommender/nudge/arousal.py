@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from recommender.nudge.steering import preference_and_target
+from recommender.nudge.steering import check_targets
+from recommender.representation import PresentPreference, Representation
 from recommender.unseen import check_view
+from simulator.describe import describe
 from simulator.domain import FloatArray, IntArray, Vectors
+from simulator.domain.vectors import unit_rows
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.interfaces import RoundView
 from simulator.scores import inner, tiles
@@ -32,10 +35,14 @@ class Arousal:
 
     Args:
         vectors: Item vectors, in the space of the run's user vectors.
+        representation: The vectors in which cosines are taken; the users' present preferences and
+            `vectors` by default.
         top: Q, the number of unseen items looked at, 1 or more; all where fewer are unseen.
         pooling: "mean", "max" or "sum".
         floor: The least sensitivity, in [0, 1]: 0.2 is the pace of a fixed weight of 0.8, and at 0
             a click leaves users without affinity to the target where they are.
+        decimals: Round the weight kept to so many places, as the released code does (3); None
+            leaves it.
 
     Raises:
         ConfigError: If a setting is out of range.
@@ -43,7 +50,14 @@ class Arousal:
     """
 
     def __init__(
-        self, vectors: Vectors, *, top: int = 10, pooling: str = "mean", floor: float = 0.2
+        self,
+        vectors: Vectors,
+        *,
+        representation: Representation | None = None,
+        top: int = 10,
+        pooling: str = "mean",
+        floor: float = 0.2,
+        decimals: int | None = None,
     ) -> None:
         if pooling not in _POOLS:
             raise UnknownNameError("pooling", pooling, _POOLS)
@@ -54,7 +68,9 @@ class Arousal:
         self.pooling = pooling
         self.top = top
         self.floor = floor
-        self.directions: FloatArray = vectors.normalised().item
+        self.decimals = decimals
+        self.representation = representation or PresentPreference(vectors)
+        self.directions: FloatArray = unit_rows(self.representation.items)
         """Item vectors of length 1, float32, shape (n_items, d)."""
 
     def kept_weight(self, view: RoundView) -> FloatArray:
@@ -63,15 +79,16 @@ class Arousal:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        preference, target = preference_and_target(view, self.directions)
+        users, target = self.representation.users(view), check_targets(view, len(self.directions))
         check_view(view, len(self.directions))
         sensitivity = np.empty(len(view), dtype=np.float32)
         for part in tiles(len(view)):
             # A user's length scales all its cosines alike, and so leaves their order alone.
-            liking = inner(preference[part], self.directions)
+            liking = inner(users[part], self.directions)
             np.copyto(liking, -np.inf, where=view.seen[part])
             sensitivity[part] = self._pool(liking, target[part])
-        return 1 - np.clip(sensitivity, np.float32(self.floor), 1)
+        kept: FloatArray = 1 - np.clip(sensitivity, np.float32(self.floor), 1)
+        return kept if self.decimals is None else kept.round(self.decimals)
 
     def _pool(self, liking: FloatArray, target: IntArray) -> FloatArray:
         """Pooled cosine to the target of each row's `top` items, shape (rows,)."""
@@ -87,4 +104,7 @@ class Arousal:
 
     def describe(self) -> str:
         """The settings that decide how users move."""
-        return f"Arousal(top={self.top}, pooling={self.pooling!r}, floor={self.floor:g})"
+        return (
+            f"Arousal(top={self.top}, pooling={self.pooling!r}, floor={self.floor:g}, "
+            f"decimals={self.decimals}, representation={describe(self.representation)})"
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from recommender.nudge.liking import Liking, liking_of
-from recommender.nudge.steering import nudge, preference_and_target
+from recommender.nudge.steering import Nudge, Similarity, check_targets
+from recommender.representation import PresentPreference, Representation
 from recommender.unseen import best_unseen
+from simulator.describe import describe
 from simulator.domain import FloatArray, IntArray, Vectors
 from simulator.interfaces import RoundView
 from simulator.scores import inner
@@ -13,24 +15,35 @@ from simulator.scores import inner
 class IPG:
     """Iterative preference guidance: argmax over unseen items of basic score times nudge.
 
-    `score(u, i) = (e_u . e_i) * ((e_i - e_u) . e_j)`, with e_u the user's present vector and e_j
-    the target (Bi et al., "Proactive recommendation with iterative preference guidance", WWW 2024,
-    as given in ITMPRec, WWW 2025).
+    `score(u, i) = (f_u . e_i) * ((e_i - f_u) . e_j)`, with f_u the user's vector and e_j the
+    target (Bi et al., "Proactive recommendation with iterative preference guidance", WWW 2024, as
+    given in ITMPRec, WWW 2025).
 
     Args:
-        vectors: In the space of the run's user vectors: a run keeps those at unit length, so pass
-            `vectors.normalised()`.
-        liking: "sigmoid" takes the sigmoid of e_u . e_i, "inner" e_u . e_i as it stands; see
+        vectors: The space in which a run's preferences live: a run keeps those at unit length, so
+            pass `vectors.normalised()`.
+        representation: The vectors to score with; the users' present preferences by default, or a
+            sequence model, which knows of users what their histories tell.
+        liking: "sigmoid" takes the sigmoid of f_u . e_i, "inner" f_u . e_i as it stands; see
             `liking_of` for why it matters.
+        nudge: "inner" or "cosine"; see `Nudge`.
 
     Raises:
-        UnknownNameError: If there is no such liking.
+        UnknownNameError: If there is no such liking or nudge.
     """
 
-    def __init__(self, vectors: Vectors, *, liking: Liking = "sigmoid") -> None:
+    def __init__(
+        self,
+        vectors: Vectors,
+        *,
+        representation: Representation | None = None,
+        liking: Liking = "sigmoid",
+        nudge: Similarity = "inner",
+    ) -> None:
         self.vectors = vectors
-        self.items: FloatArray = vectors.item
+        self.representation = representation or PresentPreference(vectors)
         self.liking = liking
+        self.nudge = Nudge(self.representation.items, nudge)
         self._liking = liking_of(liking)
 
     def recommend(self, view: RoundView) -> IntArray:
@@ -39,15 +52,19 @@ class IPG:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        preference, target = preference_and_target(view, self.items)
+        items = self.representation.items
+        users, target = self.representation.users(view), check_targets(view, len(items))
 
         def score(part: slice) -> FloatArray:
-            scores = self._liking(inner(preference[part], self.items))
-            scores *= nudge(preference[part], target[part], self.items)
+            scores = self._liking(inner(users[part], items))
+            scores *= self.nudge(users[part], target[part])
             return scores
 
-        return best_unseen(view, len(self.items), score)
+        return best_unseen(view, len(items), score)
 
     def describe(self) -> str:
         """The settings that decide what it shows."""
-        return f"IPG(liking={self.liking!r})"
+        return (
+            f"IPG(liking={self.liking!r}, nudge={self.nudge.similarity!r}, "
+            f"representation={describe(self.representation)})"
+        )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from recommender.nudge.intention import Intentions
 from recommender.nudge.liking import Liking, liking_of
-from recommender.nudge.steering import nudge, preference_and_target
+from recommender.nudge.steering import Nudge, Similarity, check_targets
+from recommender.representation import PresentPreference, Representation
 from recommender.unseen import best_unseen
+from simulator.describe import describe
 from simulator.domain import FloatArray, IntArray, Vectors
 from simulator.errors import ConfigError
 from simulator.interfaces import RoundView
@@ -15,44 +17,61 @@ from simulator.scores import inner
 class ITMPRec:
     """Intention-based nudging (Lian, Song, Ge: ITMPRec, WWW 2025), the final score.
 
-    `score(u, i) = (e_u . e_i + lambda * c_u . c_i) * ((e_i - e_u) . e_j)`, argmax over unseen
-    items. `c_u` is the prototype nearest to the user's present vector, found anew each round;
-    `c_i` the item's, found once.
+    `score(u, i) = (f_u . e_i + lambda * c_u . c_i) * ((e_i - f_u) . e_j)`, argmax over unseen
+    items. `c_u` is the prototype nearest to the user's vector, found anew each round; `c_i` the
+    item's, found once.
 
     Args:
-        vectors: In the space of the run's user vectors: a run keeps those at unit length, so pass
-            `vectors.normalised()`.
+        vectors: The space in which a run's preferences live: a run keeps those at unit length, so
+            pass `vectors.normalised()`.
+        intentions: Prototypes in the space of `representation`, for instance those of a sequence
+            model; 32 found by k-means in `vectors` by default.
+        representation: The vectors to score with; the users' present preferences by default, or a
+            sequence model, which knows of users what their histories tell.
         intention_weight: lambda, 0 or more; 0 leaves IPG.
-        n_intentions: Prototypes, 1 or more.
-        seed: Of the prototypes' k-means.
-        liking: "sigmoid" takes the sigmoid of e_u . e_i and of c_u . c_i, "inner" both as they
+        liking: "sigmoid" takes the sigmoid of f_u . e_i and of c_u . c_i, "inner" both as they
             stand; see `liking_of` for why it matters.
+        nudge: "inner" or "cosine"; see `Nudge`.
 
     Raises:
-        ConfigError: If a setting is out of range.
-        UnknownNameError: If there is no such liking.
+        ConfigError: If a setting is out of range, or intentions are missing or of another space.
+        UnknownNameError: If there is no such liking or nudge.
     """
 
     def __init__(
         self,
         vectors: Vectors,
         *,
+        intentions: Intentions | None = None,
+        representation: Representation | None = None,
         intention_weight: float = 1.0,
-        n_intentions: int = 32,
-        seed: int = 0,
         liking: Liking = "sigmoid",
+        nudge: Similarity = "inner",
     ) -> None:
         if not 0 <= intention_weight < float("inf"):
             raise ConfigError(f"intention_weight={intention_weight} must be 0 or more, and finite.")
-        self.vectors = vectors
-        self.intention_weight = intention_weight
-        self.items: FloatArray = vectors.item
+        if intentions is None and representation is not None:
+            raise ConfigError(
+                "A representation needs intentions of its own space: pass `intentions`, "
+                "for instance Intentions.fit(representation.items, n_intentions=32, seed=0)."
+            )
         self.liking = liking
         self._liking = liking_of(liking)
-        self.intentions = Intentions.fit(vectors, n_intentions=n_intentions, seed=seed)
-        prototypes = self.intentions.prototypes
-        item_prototypes = prototypes[self.intentions.nearest(vectors.item)]
-        self._bonus = self._liking(inner(prototypes, item_prototypes))
+        self.vectors = vectors
+        self.representation = representation or PresentPreference(vectors)
+        self.intentions = intentions or Intentions.fit(
+            vectors.item, vectors.user, n_intentions=32, seed=0
+        )
+        self.intention_weight = intention_weight
+        self.nudge = Nudge(self.representation.items, nudge)
+        prototypes, items = self.intentions.prototypes, self.representation.items
+        if prototypes.shape[1] != items.shape[1]:
+            raise ConfigError(
+                f"Intentions of {prototypes.shape[1]} dimensions for items of {items.shape[1]}; "
+                "give both the same space."
+            )
+        item_prototypes = prototypes[self.intentions.nearest(items)]
+        self._bonus: FloatArray = self._liking(inner(prototypes, item_prototypes))
         """lambda * liking of c_m . c_i, float32, shape (n_intentions, n_items)."""
         self._bonus *= intention_weight
 
@@ -62,19 +81,21 @@ class ITMPRec:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        preference, target = preference_and_target(view, self.items)
+        items = self.representation.items
+        users, target = self.representation.users(view), check_targets(view, len(items))
 
         def score(part: slice) -> FloatArray:
-            scores = self._liking(inner(preference[part], self.items))
-            scores += self._bonus[self.intentions.nearest(preference[part])]
-            scores *= nudge(preference[part], target[part], self.items)
+            scores = self._liking(inner(users[part], items))
+            scores += self._bonus[self.intentions.nearest(users[part])]
+            scores *= self.nudge(users[part], target[part])
             return scores
 
-        return best_unseen(view, len(self.items), score)
+        return best_unseen(view, len(items), score)
 
     def describe(self) -> str:
         """The settings that decide what it shows."""
         return (
             f"ITMPRec(intention_weight={self.intention_weight:g}, "
-            f"n_intentions={len(self.intentions.prototypes)}, liking={self.liking!r})"
+            f"n_intentions={len(self.intentions.prototypes)}, liking={self.liking!r}, "
+            f"nudge={self.nudge.similarity!r}, representation={describe(self.representation)})"
         )

@@ -1,55 +1,68 @@
-"""What every nudging method needs of a round: the users' present vectors and their targets."""
+"""What every nudging method needs of a round: how far each item leads towards the target."""
 
 from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from simulator.domain import FloatArray, IntArray
-from simulator.errors import ConfigError
+from simulator.domain.vectors import unit_rows
+from simulator.errors import ConfigError, UnknownNameError
 from simulator.interfaces import RoundView
 from simulator.scores import inner, paired
 
+Similarity: TypeAlias = Literal["inner", "cosine"]
 
-def preference_and_target(view: RoundView, items: FloatArray) -> tuple[FloatArray, IntArray]:
-    """The present user vectors, shape (n, d), and the targets' catalogue rows, shape (n,).
+
+class Nudge:
+    """How far each item leads from the user towards the target: `(e_i - f_u) . e_j`.
+
+    For a given user it ranks items by their product with the target alone; its sign says whether
+    accepting item i brings the user nearer to the target.
+
+    Args:
+        items: e_i, shape (n_items, d).
+        similarity: "inner", as the equation stands, or "cosine", `cos(e_i, e_j) - cos(f_u, e_j)`,
+            as ITMPRec's released code has it; the same thing on unit vectors.
 
     Raises:
-        ConfigError: If the view has no vectors, vectors of another width, or a missing target.
+        UnknownNameError: If there is no such similarity.
     """
-    if view.preference is None:
-        raise ConfigError(
-            "Nudging needs the users' present vectors, and this run has none: "
-            "pass `vectors` to the run (fit_graphau makes them), or recommend by popularity."
-        )
-    if view.preference.shape[1] != items.shape[1]:
-        raise ConfigError(
-            f"The run's user vectors have {view.preference.shape[1]} dimensions, the "
-            f"recommender's items {items.shape[1]}; give both the same vectors."
-        )
-    astray = np.flatnonzero((view.target < 0) | (view.target >= len(items)))
+
+    def __init__(self, items: FloatArray, similarity: Similarity) -> None:
+        if similarity not in get_args(Similarity):
+            raise UnknownNameError("nudge", similarity, get_args(Similarity))
+        self.similarity = similarity
+        self._items = unit_rows(items) if similarity == "cosine" else items
+
+    def __call__(self, users: FloatArray, target: IntArray) -> FloatArray:
+        """The nudge of every item, shape (n, n_items), in an array of its own.
+
+        Args:
+            users: f_u, shape (n, d).
+            target: j, catalogue rows, shape (n,).
+        """
+        if self.similarity == "cosine":
+            users = unit_rows(users)
+        # A tile's episodes share few targets; each is multiplied with the items once.
+        distinct, place = np.unique(target, return_inverse=True)
+        towards: FloatArray = inner(self._items[distinct], self._items)[place]
+        towards -= paired(users, self._items[target])[:, None]
+        return towards
+
+
+def check_targets(view: RoundView, n_items: int) -> IntArray:
+    """The targets' catalogue rows, shape (n,).
+
+    Raises:
+        ConfigError: If an episode has no target, or one outside the catalogue.
+    """
+    astray = np.flatnonzero((view.target < 0) | (view.target >= n_items))
     if len(astray):
         raise ConfigError(
             f"User {view.user[astray[0]]} has no item to be nudged towards (target "
             f"{view.target[astray[0]]}, {len(astray)} such episodes); pass targets in "
-            f"0..{len(items) - 1}, for instance from `prematch`."
+            f"0..{n_items - 1}, for instance from `prematch`."
         )
-    return view.preference, view.target
-
-
-def nudge(preference: FloatArray, target: IntArray, items: FloatArray) -> FloatArray:
-    """How far each item leads from the user towards the target: `(e_i - e_u) . e_j`.
-
-    Args:
-        preference: e_u, shape (n, d).
-        target: j, catalogue rows, shape (n,).
-        items: e_i, shape (m, d).
-
-    Returns:
-        shape (n, m). For a given user it ranks items by their product with the target alone; its
-        sign says whether accepting item i brings the user nearer to the target.
-    """
-    # A tile's episodes share few targets; each is multiplied with the items once.
-    distinct, place = np.unique(target, return_inverse=True)
-    towards: FloatArray = inner(items[distinct], items)[place]
-    towards -= paired(preference, items[target])[:, None]
-    return towards
+    return view.target

@@ -10,7 +10,8 @@ from simulator.domain.arrays import FloatArray
 from simulator.errors import DataError
 
 
-def _normalise(rows: FloatArray) -> FloatArray:
+def unit_rows(rows: FloatArray) -> FloatArray:
+    """Every row scaled to length 1; a zero row stays zero, and so has cosine 0 with everything."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms == 0, 1, norms).astype(rows.dtype)
 
@@ -46,4 +47,4 @@ class Vectors:
 
     def normalised(self) -> Vectors:
         """Every vector scaled to length 1 (zero vectors stay zero)."""
-        return Vectors(_normalise(self.user), _normalise(self.item))
+        return Vectors(unit_rows(self.user), unit_rows(self.item))

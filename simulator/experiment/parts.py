@@ -15,6 +15,7 @@ from prompts import (
     template_names,
 )
 from recommender import IPG, Arousal, ITMPRec, PopularItems, RandomItems
+from recommender.nudge import Intentions
 from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
@@ -36,9 +37,13 @@ def make_recommender(config: RunConfig, world: World) -> Recommender:
         return IPG(world.vectors, liking=config.nudge.liking)
     return ITMPRec(
         world.vectors,
+        intentions=Intentions.fit(
+            world.vectors.item,
+            world.vectors.user,
+            n_intentions=min(config.nudge.intentions, world.data.n_items),
+            seed=config.seed,
+        ),
         intention_weight=config.nudge.intention_weight,
-        n_intentions=min(config.nudge.intentions, world.data.n_items),
-        seed=config.seed,
         liking=config.nudge.liking,
     )
 
