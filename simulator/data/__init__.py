@@ -1,4 +1,4 @@
-"""Data sources: the demo world, MovieLens 100k, and plain tables.
+"""Data sources: the demo world, MovieLens 100k, Last.fm, and plain tables.
 
 >>> from simulator.data import load_dataset
 >>> dataset = load_dataset("ml-100k")  # doctest: +SKIP
@@ -7,6 +7,7 @@
 from simulator.data.check import DatasetReport, check_dataset
 from simulator.data.download import download
 from simulator.data.home import data_home
+from simulator.data.lastfm import load_lastfm
 from simulator.data.movielens import load_movielens_100k
 from simulator.data.registry import (
     DATASETS,
@@ -31,6 +32,7 @@ __all__ = [
     "dataset_spec",
     "download",
     "load_dataset",
+    "load_lastfm",
     "load_movielens_100k",
     "load_tables",
     "read_tables",

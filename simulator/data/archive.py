@@ -11,27 +11,33 @@ from simulator.errors import DataError
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file that the publisher of a data set offers.
+    """What the publisher of a data set offers: a zip file, or a page to fetch the files from.
 
     Attributes:
         url: Its address.
-        md5: Its checksum as published, 32 hex digits.
-        folder: The folder inside it, which becomes the folder under `data_home()`.
+        md5: The zip file's checksum as published, 32 hex digits; None where there is none to check
+            a download against, so that people fetch it themselves.
+        folder: The folder under `data_home()`, with `/` between its parts. A zip file with a
+            checksum holds one folder, of this name.
         files: The files in that folder that a loader reads.
+        note: What else to know when fetching by hand; "" or sentences.
     """
 
     url: str
-    md5: str
+    md5: str | None
     folder: str
     files: tuple[str, ...]
+    note: str = ""
 
     def manual_steps(self, home: Path) -> str:
         """How to get the files by hand so that they lie under `home`."""
-        return (
-            f"By hand: fetch {self.url} (MD5 {self.md5}) in a browser and unpack it so that "
+        checksum = "" if self.md5 is None else f" (MD5 {self.md5})"
+        steps = (
+            f"By hand: fetch {self.url}{checksum} in a browser and unpack it so that "
             f"{home / self.folder / self.files[0]} exists, or set NUDGESIM_DATA to the folder "
             f"that holds your copy of {self.folder}/."
         )
+        return f"{steps} {self.note}".rstrip()
 
     def missing_from(self, folder: Path) -> Sequence[str]:
         """The needed files that are not in `folder`."""
@@ -45,8 +51,10 @@ class Archive:
         """
         missing = self.missing_from(folder)
         if missing:
+            home = folder.parents[self.folder.count("/")]
+            command = f"With a network: `nudgesim data download {self.folder}`. "
             raise DataError(
-                f"Missing {', '.join(missing)}. With a network: `nudgesim data download "
-                f"{self.folder}`. {self.manual_steps(folder.parent)}",
+                f"Missing {', '.join(missing)}. {'' if self.md5 is None else command}"
+                f"{self.manual_steps(home)}",
                 path=folder,
             )

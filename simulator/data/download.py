@@ -53,6 +53,11 @@ def fetch_archive(archive: Archive, home: Path, progress: Progress | None = None
     folder = home / archive.folder
     if not archive.missing_from(folder):
         return folder
+    if archive.md5 is None:
+        raise DataError(
+            "The publisher gives no checksum that a download could be verified against, so this "
+            f"one is fetched by you. {archive.manual_steps(home)}"
+        )
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home, prefix=".download-") as scratch:

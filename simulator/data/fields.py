@@ -102,13 +102,14 @@ class Fields:
         for row, text in enumerate(self.texts(column)):
             if first.setdefault(text, row) != row:
                 raise self.fault(
-                    f"{text!r} is here a second time (first {self._place(first[text])}); "
+                    f"{text!r} is here a second time (first {self.place(first[text])}); "
                     "drop one of the two.",
                     row,
                     column,
                 )
 
-    def _place(self, row: int) -> str:
+    def place(self, row: int) -> str:
+        """Where a row, from 0, is, for a sentence: "on line 7", or "in row 6"."""
         return f"in row {row + 1}" if self.line_of is None else f"on line {self.line_of(row)}"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
+from simulator.data.ids import refuse_repeated_pairs, rows_of_ids, unique_ids
 from simulator.data.ratings import log_from_ratings
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, IntArray, Interactions
@@ -77,12 +78,12 @@ def load_movielens_100k(folder: Path, *, filter: MovieLensFilter = "paper") -> D
         folder / "u.user", ("user", "age", "gender", "occupation", "zip_code"), "|", "utf-8"
     )
     films = _films(item)
-    user_ids = np.sort(_unique_ids(person, "user"))
+    user_ids = np.sort(unique_ids(person, "user"))
     rating = data.integers("rating", 1, 5)
     time = data.integers("time", 0)
-    user_row = _rows(data, "user", user_ids, person.path.name)
-    item_row = _rows(data, "item", films.item_ids, item.path.name)
-    _refuse_repeated_pairs(data, user_row * len(films.item_ids) + item_row)
+    user_row = rows_of_ids(data, "user", user_ids, person.path.name)
+    item_row = rows_of_ids(data, "item", films.item_ids, item.path.name)
+    refuse_repeated_pairs(data, user_row, item_row, "has already rated item")
 
     kept_items: IntArray = np.arange(len(films.item_ids))
     if filter == "paper":
@@ -126,14 +127,8 @@ def _item_columns(genres: Fields) -> tuple[str, ...]:
     return ("item", "title", "release", "video_release", "imdb", *names)
 
 
-def _unique_ids(fields: Fields, column: str) -> IntArray:
-    numbers = fields.integers(column, 1)
-    fields.require_unique(column)
-    return numbers
-
-
 def _films(item: Fields) -> _Films:
-    item_ids = _unique_ids(item, "item")
+    item_ids = unique_ids(item, "item")
     genre_names = list(item.columns)[5:]
     flags = np.stack([item.integers(name, 0, 1) for name in genre_names], axis=1)
     for row, title in enumerate(item.columns["title"]):
@@ -155,31 +150,6 @@ def _year(title: str, release: str) -> int | None:
     if match:
         return int(match[1])
     return int(release[-4:]) if release[-4:].isdecimal() else None
-
-
-def _rows(data: Fields, column: str, known: IntArray, listed_in: str) -> IntArray:
-    """Places of a column's ids among the ascending `known` ones."""
-    ids = data.integers(column)
-    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    bad = np.flatnonzero(known[places] != ids)
-    if len(bad):
-        row = int(bad[0])
-        raise data.fault(f"{column} id {ids[row]} is not in {listed_in}.", row, column)
-    return np.asarray(places, dtype=np.int64)
-
-
-def _refuse_repeated_pairs(data: Fields, pair: IntArray) -> None:
-    _, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
-    bad = np.flatnonzero(first[inverse] != np.arange(len(pair)))
-    if len(bad):
-        row = int(bad[0])
-        user, item = data.columns["user"][row], data.columns["item"][row]
-        raise data.fault(
-            f"User {user} has already rated item {item} on line {first[inverse[row]] + 1}; "
-            "drop one of the two.",
-            row,
-            "item",
-        )
 
 
 def _paper_items(ratings: IntArray, path: Path) -> IntArray:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from simulator.data.archive import Archive
 from simulator.data.home import data_home
+from simulator.data.lastfm import HOME_PAGE as LASTFM_PAGE
+from simulator.data.lastfm import LASTFM, load_lastfm
+from simulator.data.lastfm import LICENCE as LASTFM_LICENCE
 from simulator.data.movielens import LICENCE, ML_100K, load_movielens_100k
 from simulator.data.tables import load_tables
 from simulator.domain import Dataset
@@ -26,7 +29,8 @@ class DatasetSpec:
         licence: Its terms, to be shown before a download.
         home_page: Its publisher's page; "" for one that ships with nudgesim.
         load: Reads it from its folder.
-        archive: Where its files come from; None for one that ships with nudgesim.
+        archive: Where its files come from, and which they are; None for one that ships with
+            nudgesim.
     """
 
     name: str
@@ -80,6 +84,24 @@ _SPECS = (
         home_page="https://grouplens.org/datasets/movielens/100k/",
         load=partial(load_movielens_100k, filter="none"),
         archive=ML_100K,
+    ),
+    DatasetSpec(
+        name="lastfm",
+        title="Last.fm (HetRec 2011), tagged artists, 5-core",
+        contains="1,089 users, 3,624 artists, 52,422 interactions, times to the month",
+        licence=LASTFM_LICENCE,
+        home_page=LASTFM_PAGE,
+        load=load_lastfm,
+        archive=LASTFM,
+    ),
+    DatasetSpec(
+        name="lastfm-all",
+        title="Last.fm (HetRec 2011), whole",
+        contains="1,892 users, 17,632 artists, 92,834 play counts, a time for 20,664",
+        licence=LASTFM_LICENCE,
+        home_page=LASTFM_PAGE,
+        load=partial(load_lastfm, filter="none"),
+        archive=LASTFM,
     ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}

@@ -1,4 +1,4 @@
-"""Headerless text files with one separator: fast to read, and every fault named by its line."""
+"""Text files with one separator and no quoting: fast to read, every fault named by its line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def decode(content: bytes, path: Path, encoding: str) -> str:
         ) from None
 
 
-def read_separated(path: Path, columns: Sequence[str], separator: str, encoding: str) -> Fields:
+def read_separated(
+    path: Path, columns: Sequence[str], separator: str, encoding: str, *, header: bool = False
+) -> Fields:
     """Read a file whose every line has exactly these columns; blank lines may end it.
 
     Args:
@@ -49,10 +51,11 @@ def read_separated(path: Path, columns: Sequence[str], separator: str, encoding:
         columns: Names for the columns, left to right.
         separator: What stands between two of them; there is no quoting.
         encoding: "utf-8" or "latin-1"; a latin-1 file that was saved again as UTF-8 is refused.
+        header: Whether the first line names the columns, exactly so.
 
     Raises:
-        DataError: If the file is empty, a line has another number of fields, or the encoding is
-            another.
+        DataError: If the file is empty, a line has another number of fields, the encoding is
+            another, or the header says something else.
     """
     content = read_bytes(path)
     if encoding == "latin-1":
@@ -67,12 +70,31 @@ def read_separated(path: Path, columns: Sequence[str], separator: str, encoding:
             path=path,
             line=k + 1,
         )
-    values = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    return Fields(path, values, hashlib.sha256(content).hexdigest(), line_of=_from_one)
+    if header:
+        _require_header(rows.pop(0), columns, path)
+    values = dict(zip(columns, zip(*rows, strict=True), strict=True)) if rows else {}
+    if not values:
+        raise DataError("No rows under the header; fetch the file again.", path=path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Fields(path, values, sha256, line_of=_from_two if header else _from_one)
+
+
+def _require_header(found: Sequence[str], columns: Sequence[str], path: Path) -> None:
+    if tuple(found) != tuple(columns):
+        raise DataError(
+            f"The first line must name the columns, {', '.join(columns)}; it has "
+            f"{', '.join(found)}. Fetch the file again.",
+            path=path,
+            line=1,
+        )
 
 
 def _from_one(row: int) -> int:
     return row + 1
+
+
+def _from_two(row: int) -> int:
+    return row + 2
 
 
 def _refuse_utf8(content: bytes, path: Path) -> None:

@@ -1,0 +1,70 @@
+"""The publishers' numbers for users and items, turned into rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.data.fields import Fields
+from simulator.domain import IntArray
+
+
+def unique_ids(fields: Fields, column: str) -> IntArray:
+    """A column of whole numbers from 1, none of them twice, in the order of the file.
+
+    Raises:
+        DataError: If one is no such number or is here a second time; names the line.
+    """
+    numbers = fields.integers(column, 1)
+    fields.require_unique(column)
+    return numbers
+
+
+def rows_of_ids(data: Fields, column: str, known: IntArray, listed_in: str) -> IntArray:
+    """Places of a column's ids among the ascending `known` ones, int64, shape (n_rows,).
+
+    Raises:
+        DataError: If an id is not among them; says which file lists them.
+    """
+    places = places_of_ids(data.integers(column), known)
+    bad = np.flatnonzero(places < 0)
+    if len(bad):
+        row = int(bad[0])
+        message = f"{column} id {data.columns[column][row]} is not in {listed_in}."
+        raise data.fault(message, row, column)
+    return places
+
+
+def places_of_ids(ids: IntArray, known: IntArray) -> IntArray:
+    """Places among the ascending `known` ids, -1 for one that is not there, int64, shape (n,)."""
+    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where(known[places] == ids, places, -1).astype(np.int64)
+
+
+def refuse_repeated_pairs(
+    data: Fields,
+    user: IntArray,
+    item: IntArray,
+    did: str,
+    columns: tuple[str, str] = ("user", "item"),
+) -> None:
+    """Raise a DataError that names the first (user, item) pair to occur a second time.
+
+    Args:
+        data: The file.
+        user: A user a row, shape (n_rows,).
+        item: An item a row, shape (n_rows,), not negative.
+        did: What the message says between the user's id and the item's.
+        columns: The columns that hold these ids.
+    """
+    pair = user.astype(np.int64) * (int(item.max()) + 1) + item
+    _, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
+    bad = np.flatnonzero(first[inverse] != np.arange(len(pair)))
+    if len(bad):
+        row = int(bad[0])
+        user_id, item_id = (data.columns[column][row] for column in columns)
+        raise data.fault(
+            f"User {user_id} {did} {item_id} {data.place(int(first[inverse[row]]))}; "
+            "drop one of the two.",
+            row,
+            columns[1],
+        )
