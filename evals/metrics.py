@@ -21,6 +21,7 @@ import pandas as pd
 
 from simulator.domain import BoolArray, FloatArray
 from simulator.errors import ConfigError
+from simulator.protocol import Measurement
 from simulator.runlog import Run
 
 Metric: TypeAlias = "Callable[[Run], pd.Series[float]]"
@@ -32,40 +33,85 @@ CUTOFFS = (5, 10, 15, 20)
 """The P of HR@P, IoI@P and IoR@P."""
 
 
-def hit_rate(run: Run) -> pd.DataFrame:
+def measurement_of(run: Run) -> Measurement:
+    """How the run's own protocol reads its figures; as `fair` where it has none."""
+    protocol = run.manifest.get("config", {}).get("protocol", {})
+    return Measurement(**{name: protocol[name] for name in Measurement.model_fields if protocol})
+
+
+def hit_rate(run: Run, measurement: Measurement | None = None) -> pd.DataFrame:
     """HR@P = clicks / (P |U|): each user's clicks an exposure over the first P rounds.
+
+    With `measurement.hit_rate` "targets": over all rounds of the first P targets instead.
+
+    Args:
+        run: At least one round.
+        measurement: See `Measurement`; the run's own by default.
 
     Returns:
         Values in [0, 1], one row a user, one column a P = 1 .. rounds. With slates of k items the
         denominator is the exposures, P k |U|.
     """
     every = np.ones(len(run.exposures), dtype=bool)
-    clicks, exposures = _sums(run, run.exposures["clicked"].to_numpy(dtype=np.float64), every)
+    clicked = run.exposures["clicked"].to_numpy(dtype=np.float64)
+    steps = "round"
+    if (measurement or measurement_of(run)).hit_rate == "targets":
+        steps = "target"
+    clicks, exposures = _sums(run, clicked, every, by=steps)
     with np.errstate(invalid="ignore"):
-        return (clicks.cumsum(axis=1) / exposures.cumsum(axis=1)).astype(np.float64)
+        rate = (clicks.cumsum(axis=1) / exposures.cumsum(axis=1)).astype(np.float64)
+    if steps == "target":
+        # Beyond the last target there is nothing more to average over.
+        rate.columns = pd.RangeIndex(1, rate.shape[1] + 1)
+        rate = rate.reindex(columns=range(1, run.rounds + 1)).ffill(axis=1)
+    return rate
 
 
-def increase_of_interest(run: Run) -> pd.DataFrame:
+def increase_of_interest(run: Run, measurement: Measurement | None = None) -> pd.DataFrame:
     """IoI@P = mean_u(e_j . e_u^P - e_j . e_u^0), similarity after round P less that before round 1.
+
+    Args:
+        run: At least one round.
+        measurement: See `Measurement`; the run's own by default.
 
     Returns:
         One row a user (the mean over the user's targets), one column a P = 1 .. rounds; NaN for
         users without vectors or target.
     """
     before = _at_start(run, "similarity")
-    return _episode_mean(run, run.exposures["similarity"].to_numpy(dtype=np.float64) - before)
+    after = run.exposures["similarity"].to_numpy(dtype=np.float64)
+    return _as_measured(_episode_mean(run, after - before), measurement or measurement_of(run))
 
 
-def increase_of_rank(run: Run) -> pd.DataFrame:
+def increase_of_rank(run: Run, measurement: Measurement | None = None) -> pd.DataFrame:
     """IoR@P = mean_u(rank_u^0(j) - rank_u^P(j)), places the target climbed; above 0 is better.
+
+    Args:
+        run: At least one round.
+        measurement: See `Measurement`; the run's own by default.
 
     Returns:
         As `increase_of_interest`; a rank of -1 is no rank.
     """
+    rule = measurement or measurement_of(run)
     before = _at_start(run, "rank")
     after = run.exposures["rank"].to_numpy(dtype=np.float64)
-    known = (before >= 0) & (after >= 0)
-    return _episode_mean(run, np.where(known, before - after, np.nan))
+    ranked = (before >= 0) & (after >= 0)
+    if rule.rank_cap is not None:
+        before, after = (np.minimum(rank, rule.rank_cap - 1) for rank in (before, after))
+    climbed = before - after
+    if rule.rank_of_known == "zero":
+        climbed = np.where(_at_start(run, "known") > 0, 0.0, climbed)
+    return _as_measured(_episode_mean(run, np.where(ranked, climbed, np.nan)), rule)
+
+
+def _as_measured(after: pd.DataFrame, rule: Measurement) -> pd.DataFrame:
+    """Gains after each round, or those before it, where the first round has gained nothing yet."""
+    if rule.measured == "after":
+        return after
+    before = after.shift(axis=1)
+    before[1] = after[1] * 0  # NaN stays NaN
+    return before
 
 
 def click_rate(run: Run) -> pd.Series[float]:
@@ -83,12 +129,13 @@ def failure_rate(run: Run) -> pd.Series[float]:
     return _user_mean(run, failed(run).astype(np.float64))
 
 
-def curves(run: Run) -> dict[str, pd.DataFrame]:
+def curves(run: Run, measurement: Measurement | None = None) -> dict[str, pd.DataFrame]:
     """HR, IoI and IoR over rounds, each user x P; one without any value is absent."""
+    rule = measurement or measurement_of(run)
     frames = {
-        "HR": hit_rate(run),
-        "IoI": increase_of_interest(run),
-        "IoR": increase_of_rank(run),
+        "HR": hit_rate(run, rule),
+        "IoI": increase_of_interest(run, rule),
+        "IoR": increase_of_rank(run, rule),
     }
     return {name: frame for name, frame in frames.items() if frame.notna().to_numpy().any()}
 
@@ -159,14 +206,20 @@ def _users(run: Run) -> pd.Index[int]:
     return users
 
 
-def _sums(run: Run, values: FloatArray, rows: BoolArray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sums of `values` and numbers of rows, both user x round, over the given rows."""
-    users, rounds = _users(run), max(run.rounds, 1)
-    user = users.get_indexer(pd.Index(run.exposures["user"].to_numpy()))
-    cell = user * rounds + run.exposures["round"].to_numpy() - 1
-    shape, names = (len(users), rounds), pd.RangeIndex(1, rounds + 1, name="round")
-    total = np.bincount(cell[rows], weights=values[rows], minlength=len(users) * rounds)
-    count = np.bincount(cell[rows], minlength=len(users) * rounds)
+def _sums(
+    run: Run, values: FloatArray, rows: BoolArray, *, by: str = "round"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sum and number of `values` in `rows`, each user x round, or user x target as first met."""
+    users = _users(run)
+    if by == "round":
+        names = pd.RangeIndex(1, run.rounds + 1, name="round")
+    else:
+        names = pd.Index(run.episodes["target"].unique(), name="target")
+    shape = len(users), len(names)
+    cell = users.get_indexer(run.exposures["user"]) * len(names)
+    cell += names.get_indexer(run.exposures[by])
+    total = np.bincount(cell[rows], weights=values[rows], minlength=shape[0] * shape[1])
+    count = np.bincount(cell[rows], minlength=shape[0] * shape[1])
     return (
         pd.DataFrame(total.reshape(shape), index=users, columns=names),
         pd.DataFrame(count.reshape(shape), index=users, columns=names),

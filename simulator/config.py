@@ -5,13 +5,27 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.errors import ConfigError, UnknownNameError
+from simulator.protocol import NudgingProtocol
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+RecommenderName: TypeAlias = Literal[
+    "itmprec",
+    "ipg",
+    "irn",
+    "llm-ipp",
+    "sasrec",
+    "iclrec",
+    "mstein",
+    "icsrec",
+    "bsarec",
+    "popular",
+    "random",
+]
 
 
 class _Section(BaseModel):
@@ -66,22 +80,18 @@ class VectorConfig(_Section):
 
 
 class NudgeConfig(_Section):
-    """The nudging recommenders.
+    """Numbers of the nudging methods; what they mean is the protocol's.
 
     Attributes:
         intention_weight: lambda of ITMPRec's final score.
         intentions: Number of intention prototypes.
-        liking: "sigmoid" or "inner", of IPG and ITMPRec; see `recommender.nudge.liking`.
-        evolution: "arousal" (TIAC) or "fixed", for the users of every recommender alike.
-        kept: beta of the fixed evolution.
+        kept: beta of users who do not move by TIAC.
         arousal_items: Q of TIAC.
         pooling: Of TIAC.
     """
 
     intention_weight: float = 1.0
     intentions: Annotated[int, Field(ge=1)] = 32
-    liking: Literal["sigmoid", "inner"] = "sigmoid"
-    evolution: Literal["arousal", "fixed"] = "arousal"
     kept: Fraction = 0.8
     arousal_items: Annotated[int, Field(ge=1)] = 10
     pooling: Literal["mean", "max", "sum"] = "mean"
@@ -101,12 +111,15 @@ class RunConfig(_Section):
         users: How many users take part, drawn by seed; None for all.
         targets: How many targets pre-match chooses, or a list of item ids.
         category: The pool of pre-match; None for the whole catalogue.
-        choose: How targets are chosen from the pool.
+        without: Parts of ITMPRec left out, an ablation: "prematch" leaves random targets,
+            "intention" its score, "arousal" a fixed weight kept.
+        protocol: How the experiment is played and measured: "fair", "paper", "released-code", or a
+            table of fields with `preset`; see `NudgingProtocol`.
         seed: Of everything.
     """
 
     data: str = "demo"
-    recommender: Literal["itmprec", "ipg", "popular", "random"] = "itmprec"
+    recommender: RecommenderName = "itmprec"
     clicks: Literal["agent", "distribution"] = "agent"
     fallback: Literal["distribution", "none"] = "distribution"
     max_failure_rate: Fraction = 0.05
@@ -115,7 +128,8 @@ class RunConfig(_Section):
     users: Annotated[int, Field(ge=1)] | None = None
     targets: Annotated[int, Field(ge=1)] | tuple[str, ...] = 20
     category: str | None = None
-    choose: Literal["prematch", "random"] = "prematch"
+    without: frozenset[Literal["prematch", "intention", "arousal"]] = frozenset()
+    protocol: NudgingProtocol = NudgingProtocol()
     seed: int = 0
     agent: AgentConfig = AgentConfig()
     distribution: DistributionConfig = DistributionConfig()

@@ -117,6 +117,10 @@ class Episodes:
                 kept,
             )
 
+    def knows_target(self) -> BoolArray:
+        """Whether the target was in the user's history before the run, shape (n,)."""
+        return self._histories.take(self.user).contains(self.target)
+
     def measure(self) -> tuple[FloatArray, IntArray]:
         """Similarity e_j . e_u and the target's rank, now, for each episode.
 

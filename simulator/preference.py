@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.describe import describe
 from simulator.domain import BoolArray, FloatArray
 from simulator.errors import ConfigError
-from simulator.interfaces import RoundView
+from simulator.interfaces import PreferenceEvolution, RoundView
 from simulator.scores import paired
 
 
@@ -29,6 +30,30 @@ class FixedWeight:
     def kept_weight(self, view: RoundView) -> FloatArray:
         """`kept` for every episode, float32, shape (n,)."""
         return np.full(len(view), self.kept, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class StillOnArrival:
+    """Users who have their target already stand still; the others move as they would.
+
+    The released code of ITMPRec plays users so: they are still shown items and their clicks still
+    count.
+
+    Attributes:
+        moving: How users without their target move.
+    """
+
+    moving: PreferenceEvolution
+
+    def kept_weight(self, view: RoundView) -> FloatArray:
+        """1 where the target is in the history, else the weight of `moving`, shape (n,)."""
+        return np.where(
+            view.history.contains(view.target), np.float32(1), self.moving.kept_weight(view)
+        )
+
+    def describe(self) -> str:
+        """The settings that decide how users move."""
+        return f"StillOnArrival({describe(self.moving)})"
 
 
 def evolve(

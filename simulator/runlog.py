@@ -25,8 +25,9 @@ import pandas as pd
 from simulator.errors import RunError
 from simulator.files import atomic_write, write_text
 
-EPISODE_COLUMNS = ("user", "target", "similarity", "rank")
-"""`similarity` is e_j . e_u and `rank` the target's rank (from 0), both before round 1."""
+EPISODE_COLUMNS = ("user", "target", "similarity", "rank", "known")
+"""Before round 1: `similarity` is e_j . e_u, `rank` the target's rank (from 0), and `known` says
+whether the target is in the user's history already."""
 
 EXPOSURE_COLUMNS = (
     "user",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,9 @@ from simulator.validation import as_slates, as_weights, check_settings
 Progress = Callable[[Clicks], None]
 """Called with the answers of each block, as they come."""
 
+Draws: TypeAlias = Literal["by target", "shared"]
+"""Whether a user's luck is drawn for each target, or is the same for all of them."""
+
 
 def simulate(
     data: Dataset,
@@ -42,6 +45,7 @@ def simulate(
     users: IntArray | None = None,
     vectors: Vectors | None = None,
     evolution: PreferenceEvolution | None = None,
+    draws: Draws = "by target",
     beside: Mapping[str, ClickModel] | None = None,
     out: Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -62,6 +66,7 @@ def simulate(
         vectors: The space in which preferences live, scaled to unit length here; by default
             `recommender.vectors` where it has them, else none: then preferences do not move.
         evolution: How much users keep of their preference at a click; `FixedWeight()` by default.
+        draws: See `Draws`.
         beside: Click models by name that answer the same exposures with the same draws, on
             record, without steering.
         out: The run directory; an interrupted run found there goes on. None: memory only.
@@ -86,6 +91,7 @@ def simulate(
         seed=seed,
         vectors=None if vectors is None else vectors.normalised(),
         evolution=evolution or FixedWeight(),
+        draws=draws,
         beside=dict(beside or {}),
         block_size=block_size,
         progress=progress or (lambda _: None),
@@ -106,6 +112,7 @@ def simulate(
             "recommender": describe(recommender),
             "clicks": describe(clicks),
             "evolution": describe(loop.evolution),
+            "draws": draws,
             "beside": {name: describe(model) for name, model in sorted(loop.beside.items())},
             "rounds": rounds,
             "seed": seed,
@@ -131,6 +138,7 @@ class _Loop:
     seed: int
     vectors: Vectors | None
     evolution: PreferenceEvolution
+    draws: Draws
     beside: dict[str, ClickModel]
     block_size: int | None
     progress: Progress
@@ -214,6 +222,7 @@ class _Loop:
         position = np.tile(np.arange(slate, dtype=np.int32), n)
         item = items.ravel().astype(np.int32)
         user, target = view.user[episode], view.target[episode]
+        luck = target if self.draws == "by target" else -1
         return Exposures(
             user=user,
             item=item,
@@ -221,7 +230,7 @@ class _Loop:
             round=np.full(len(item), view.round, dtype=np.int32),
             position=position,
             history=view.history if slate == 1 else view.history.take(episode),
-            draw=uniforms(self.seed, "click", user, target, view.round, position),
+            draw=uniforms(self.seed, "click", user, luck, view.round, position),
             user_vectors=None if view.preference is None else view.preference[episode],
             item_vectors=None if self.vectors is None else self.vectors.item[item],
         )
@@ -243,7 +252,7 @@ class _Loop:
 
 def _start_table(episodes: Episodes) -> pd.DataFrame:
     similarity, rank = episodes.measure()
-    columns = (episodes.user, episodes.target, similarity, rank)
+    columns = (episodes.user, episodes.target, similarity, rank, episodes.knows_target())
     return pd.DataFrame(dict(zip(EPISODE_COLUMNS, columns, strict=True)))
 
 

@@ -124,7 +124,7 @@ def test_settings_from_a_file_with_flags_over_it(
     settings = tmp_path / "settings.toml"
     settings.write_text(
         f'data = "{tables}"\nclicks = "distribution"\nrounds = 3\ntargets = ["i4", "i7"]\n'
-        "[distribution]\nw = 2.0\nb = 0.1\n[nudge]\nevolution = 'fixed'\nkept = 0.5\n",
+        "without = ['arousal']\n[distribution]\nw = 2.0\nb = 0.1\n[nudge]\nkept = 0.5\n",
         encoding="utf-8",
     )
     out = tmp_path / "out"
@@ -133,7 +133,7 @@ def test_settings_from_a_file_with_flags_over_it(
     run = Run.load(out)
     assert run.rounds == 2
     assert run.manifest["config"]["targets"] == ["i4", "i7"]
-    assert run.manifest["config"]["clicks"] == "DistributionClicks(w=2.0, b=0.1)"
+    assert run.manifest["config"]["clicks"] == "DistributionClicks(w=2.0, b=0.1, noise=0.0)"
     assert set(run.exposures["kept_weight"]) == {0.5}
 
 

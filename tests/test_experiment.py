@@ -9,7 +9,7 @@ import pytest
 from simulator.clicks import DistributionClicks
 from simulator.config import RunConfig
 from simulator.data import load_dataset
-from simulator.domain import Dataset
+from simulator.domain import Dataset, Vectors
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.experiment import World, make_distribution, run_experiment
 from simulator.experiment.parts import make_recommender, template_name
@@ -49,10 +49,10 @@ def test_the_distribution_preset_follows_the_log(data: Dataset) -> None:
     assert make_distribution(RunConfig(), replace(data, log=None), nothing) == released
 
 
-def test_every_recommender_has_a_name(data: Dataset, vectors: object) -> None:
+def test_every_recommender_has_a_name(data: Dataset, vectors: Vectors) -> None:
     for name in ("itmprec", "ipg", "popular", "random"):
         config = RunConfig.read(None, {"recommender": name, "nudge.intentions": 4})
-        world = World(data, vectors, np.arange(3), np.arange(2))  # type: ignore[arg-type]  # a fixture
+        world = World(data, vectors, vectors, np.arange(3), np.arange(2))
         assert hasattr(make_recommender(config, world), "recommend")
 
 
@@ -95,7 +95,7 @@ def test_the_main_job_on_movielens(
     run = run_experiment(config, tmp_path / "run")
     assert len(run.exposures) == 5 * 2 * 200
     # ml-100k has no real no-clicks, so the preset of the released code decides.
-    assert run.manifest["config"]["clicks"] == "DistributionClicks(w=1.0, b=0.8)"
+    assert run.manifest["config"]["clicks"] == "DistributionClicks(w=1.0, b=0.8, noise=0.0)"
     assert 0.2 < run.exposures["clicked"].mean() < 0.5
     last = run.exposures[run.exposures["round"] == 5]
     assert last["similarity"].mean() > run.episodes["similarity"].mean() + 0.05

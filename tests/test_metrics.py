@@ -11,6 +11,7 @@ import pytest
 from evals import metrics as m
 from evals.summary import summarise
 from simulator.errors import ConfigError
+from simulator.protocol import Measurement, NudgingProtocol
 from simulator.runlog import EPISODE_COLUMNS, EXPOSURE_COLUMNS, Run
 
 
@@ -36,7 +37,7 @@ def run_of(clicked: dict[tuple[int, int], list[list[int]]], **columns: object) -
         rank=100 - 3 * frame["round"],
     ).assign(**columns)
     episodes = pd.DataFrame(list(clicked), columns=["user", "target"]).assign(
-        similarity=0.1, rank=100
+        similarity=0.1, rank=100, known=False
     )
     order = frame.sort_values("round", kind="stable")[list(EXPOSURE_COLUMNS)]
     return Run({"name": "small"}, episodes[list(EPISODE_COLUMNS)], order, {})
@@ -68,6 +69,39 @@ def test_interest_and_rank_are_measured_against_the_state_before_round_one(run: 
     assert interest.loc[3].tolist() == pytest.approx([0.08, 0.16])
     assert interest.loc[5].tolist() == pytest.approx([0.12, 0.24])
     assert rank.loc[5].tolist() == [3.0, 6.0]  # climbing from 100 to 94 is above 0
+
+
+def test_the_released_code_measures_before_the_click_and_caps_ranks(run: Run) -> None:
+    released = Measurement(measured="before", rank_cap=97, rank_of_known="zero")
+    # Gains before rounds 1 and 2: nothing, then what round 1 gained.
+    assert m.increase_of_interest(run, released).loc[5].tolist() == pytest.approx([0.0, 0.12])
+    # From 100 to 97 is from the cap, 96, to the cap.
+    assert m.increase_of_rank(run, released).loc[5].tolist() == [0.0, 0.0]
+    after = released.model_copy(update={"measured": "after"})
+    assert m.increase_of_rank(run, after).loc[5].tolist() == [0.0, 2.0]  # 96 to 94
+    # User 5 has item 7 from the start: half of the user's targets count nothing.
+    run.episodes["known"] = (run.episodes["user"] == 5) & (run.episodes["target"] == 7)
+    assert m.increase_of_rank(run, after).loc[5].tolist() == [0.0, 1.0]
+    assert m.increase_of_rank(run).loc[5].tolist() == [3.0, 6.0]
+
+
+def test_the_released_code_averages_the_hit_rate_over_targets(run: Run) -> None:
+    # Target 7: user 3 clicks 1 of 2, user 5 none; with target 8: 3 of 4 and 1 of 4.
+    rate = m.hit_rate(run, Measurement(hit_rate="targets"))
+    assert rate.loc[3].tolist() == [0.5, 0.75]
+    assert rate.loc[5].tolist() == [0.0, 0.25]
+    long = run_of({(0, 7): [[1], [0], [0]], (0, 8): [[1], [1], [1]]})
+    assert m.hit_rate(long, Measurement(hit_rate="targets")).loc[0].tolist() == pytest.approx(
+        [1 / 3, 4 / 6, 4 / 6]
+    )
+
+
+def test_a_run_is_measured_by_its_own_protocol(run: Run) -> None:
+    assert m.measurement_of(run) == Measurement()
+    protocol = NudgingProtocol.preset("released-code", rank_cap=97)
+    own = Run({"config": {"protocol": protocol.model_dump()}}, run.episodes, run.exposures, {})
+    assert m.measurement_of(own).rank_cap == 97
+    assert m.increase_of_rank(own).loc[5].tolist() == [0.0, 0.0]
 
 
 def test_slates_count_every_exposure_once_and_every_episode_once() -> None:

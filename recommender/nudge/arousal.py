@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,6 +41,8 @@ class Arousal:
         pooling: "mean", "max" or "sum".
         floor: The least sensitivity, in [0, 1]: 0.2 is the pace of a fixed weight of 0.8, and at 0
             a click leaves users without affinity to the target where they are.
+        keeps: The weight kept is the "complement" of the sensitivity, or the "cosine", the
+            sensitivity itself, as the paper's equation is printed.
         decimals: Round the weight kept to so many places, as the released code does (3); None
             leaves it.
 
@@ -57,24 +59,28 @@ class Arousal:
         top: int = 10,
         pooling: str = "mean",
         floor: float = 0.2,
+        keeps: Literal["complement", "cosine"] = "complement",
         decimals: int | None = None,
     ) -> None:
         if pooling not in _POOLS:
             raise UnknownNameError("pooling", pooling, _POOLS)
         if top < 1:
             raise ConfigError(f"top={top} must be 1 or more.")
+        if keeps not in ("complement", "cosine"):
+            raise UnknownNameError("weight kept", keeps, ("complement", "cosine"))
         if not 0 <= floor <= 1:
             raise ConfigError(f"floor={floor} must lie in [0, 1].")
         self.pooling = pooling
         self.top = top
         self.floor = floor
+        self.keeps = keeps
         self.decimals = decimals
         self.representation = representation or PresentPreference(vectors)
         self.directions: FloatArray = unit_rows(self.representation.items)
         """Item vectors of length 1, float32, shape (n_items, d)."""
 
     def kept_weight(self, view: RoundView) -> FloatArray:
-        """beta_u in [0, 1 - floor], float32, shape (n,).
+        """beta_u in [0, 1], float32, shape (n,).
 
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
@@ -87,7 +93,9 @@ class Arousal:
             liking = inner(users[part], self.directions)
             np.copyto(liking, -np.inf, where=view.seen[part])
             sensitivity[part] = self._pool(liking, target[part])
-        kept: FloatArray = 1 - np.clip(sensitivity, np.float32(self.floor), 1)
+        kept: FloatArray = np.clip(sensitivity, np.float32(self.floor), 1)
+        if self.keeps == "complement":
+            kept = 1 - kept
         return kept if self.decimals is None else kept.round(self.decimals)
 
     def _pool(self, liking: FloatArray, target: IntArray) -> FloatArray:
@@ -106,5 +114,6 @@ class Arousal:
         """The settings that decide how users move."""
         return (
             f"Arousal(top={self.top}, pooling={self.pooling!r}, floor={self.floor:g}, "
-            f"decimals={self.decimals}, representation={describe(self.representation)})"
+            f"keeps={self.keeps!r}, decimals={self.decimals}, "
+            f"representation={describe(self.representation)})"
         )

@@ -21,7 +21,11 @@ def run(
         str | None, typer.Option(help="A name from `nudgesim data list`, or a TOML file of tables.")
     ] = None,
     recommender: Annotated[
-        str | None, typer.Option(help="itmprec, ipg, popular or random.")
+        str | None,
+        typer.Option(
+            help="itmprec, ipg, irn, llm-ipp, sasrec, iclrec, mstein, icsrec, bsarec, popular "
+            "or random."
+        ),
     ] = None,
     clicks: Annotated[str | None, typer.Option(help="agent or distribution.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds to play.")] = None,
@@ -48,7 +52,13 @@ def run(
     ] = None,
     w: Annotated[float | None, typer.Option("--w", help="Slope of the distribution model.")] = None,
     b: Annotated[float | None, typer.Option("--b", help="Its midpoint.")] = None,
-    evolution: Annotated[str | None, typer.Option(help="arousal or fixed.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="fair, paper or released-code; see docs/protocols.md.")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="An ablation: prematch, intention or arousal; repeatable."),
+    ] = None,
     fallback: Annotated[
         str | None, typer.Option(help="Who decides what the agent cannot: distribution or none.")
     ] = None,
@@ -87,7 +97,8 @@ def run(
             "distribution.preset": distribution,
             "distribution.w": w,
             "distribution.b": b,
-            "nudge.evolution": evolution,
+            "protocol": protocol,
+            "without": without or None,
             "fallback": fallback,
             "max_failure_rate": max_failure_rate,
         },

@@ -11,6 +11,7 @@ from scipy.special import expit
 from simulator.domain import BoolArray, Clicks, Exposures, FloatArray
 from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.scores import paired
+from simulator.seeding import uniforms
 
 
 def _similarity(shown: Exposures) -> FloatArray:
@@ -29,10 +30,13 @@ class DistributionClicks:
     Attributes:
         w: Slope; how sharply liking turns into clicking.
         b: The inner product at which P(click) = 0.5.
+        noise: Added to every probability, times one uniform number for each target, as the
+            released code does (0.01); in [0, 1].
     """
 
     w: float = 10.0
     b: float = 0.7
+    noise: float = 0.0
 
     PRESETS: ClassVar[dict[str, tuple[float, float]]] = {
         # The defaults that the authors' simulator class declares.
@@ -44,6 +48,8 @@ class DistributionClicks:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.w) and np.isfinite(self.b)):
             raise ConfigError(f"w = {self.w} and b = {self.b} must be finite numbers.")
+        if not 0 <= self.noise <= 1:
+            raise ConfigError(f"noise = {self.noise} must lie in [0, 1].")
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -83,4 +89,7 @@ class DistributionClicks:
     def decide(self, shown: Exposures) -> Clicks:
         """Decide every row; never fails."""
         probability = expit(self.w * (_similarity(shown).astype(np.float64) - self.b))
+        if self.noise:
+            probability += self.noise * uniforms(0, "click-noise", target=shown.target)
+            np.minimum(probability, 1, out=probability)
         return Clicks.from_probability(probability, shown.draw, source="distribution")

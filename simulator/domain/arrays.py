@@ -75,6 +75,13 @@ class Ragged:
             values[np.arange(len(part.values)) + shift] = part.values
         return Ragged(values, offsets)
 
+    def contains(self, value: IntArray) -> BoolArray:
+        """Whether each row holds its `value`, shape of both (n_rows,)."""
+        row = np.repeat(np.arange(len(self)), self.lengths)
+        found = np.zeros(len(self), dtype=bool)
+        found[row[self.values == value[row]]] = True
+        return found
+
     def mask(self, n_columns: int) -> BoolArray:
         """A row's values as a set: bool, shape (n_rows, n_columns)."""
         out = np.zeros((len(self), n_columns), dtype=bool)

@@ -44,7 +44,7 @@ def judge_click_models(
     """
     split = split_log(data)
     rows = split.judging[sample_rows(config.seed, "judge", len(split.judging), exposures)]
-    vectors = fit_vectors(split.early, config.vectors, config.seed, say)
+    vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
     shown = data.logged_exposures(rows).with_vectors(vectors)
     models: dict[str, ClickModel] = {
         "agent": agent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prompts import (
@@ -18,45 +19,73 @@ from recommender import IPG, Arousal, ITMPRec, PopularItems, RandomItems
 from recommender.nudge import Intentions
 from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
-from simulator.domain import Dataset
+from simulator.domain import Dataset, Vectors
 from simulator.engines import open_engine
 from simulator.errors import ConfigError
 from simulator.experiment.split import split_log, users_split
 from simulator.experiment.world import Say, World, fit_vectors
 from simulator.interfaces import PreferenceEvolution, Recommender
-from simulator.preference import FixedWeight
+from simulator.preference import FixedWeight, StillOnArrival
 
 
 def make_recommender(config: RunConfig, world: World) -> Recommender:
     """The recommender that the settings name."""
+    protocol, vectors = config.protocol, world.vectors
     if config.recommender == "popular":
         return PopularItems(world.data.interactions)
     if config.recommender == "random":
         return RandomItems()
     if config.recommender == "ipg":
-        return IPG(world.vectors, liking=config.nudge.liking)
+        return IPG(vectors, liking=protocol.liking, nudge=protocol.nudge)
     return ITMPRec(
-        world.vectors,
-        intentions=Intentions.fit(
-            world.vectors.item,
-            world.vectors.user,
-            n_intentions=min(config.nudge.intentions, world.data.n_items),
-            seed=config.seed,
-        ),
-        intention_weight=config.nudge.intention_weight,
-        liking=config.nudge.liking,
+        vectors,
+        intentions=_intentions(config, vectors),
+        intention_weight=0 if "intention" in config.without else config.nudge.intention_weight,
+        liking=protocol.liking,
+        nudge=protocol.nudge,
+    )
+
+
+def _intentions(config: RunConfig, vectors: Vectors) -> Intentions:
+    n_intentions = min(config.nudge.intentions, len(vectors.item))
+    nearest_by = config.protocol.nearest_prototype
+    if config.protocol.prototypes == "untrained":
+        dimension = vectors.item.shape[1]
+        return Intentions.untrained(
+            n_intentions, dimension, seed=config.seed, nearest_by=nearest_by
+        )
+    return Intentions.fit(
+        vectors.item,
+        vectors.user,
+        n_intentions=n_intentions,
+        seed=config.seed,
+        nearest_by=nearest_by,
     )
 
 
 def make_evolution(config: RunConfig, world: World) -> PreferenceEvolution:
-    """How users change, the same for every recommender."""
-    if config.nudge.evolution == "fixed":
-        return FixedWeight(config.nudge.kept)
-    return Arousal(world.vectors, top=config.nudge.arousal_items, pooling=config.nudge.pooling)
+    """How users change at a click."""
+    protocol = config.protocol
+    by_arousal = protocol.arousal in ("every method", config.recommender)
+    moving: PreferenceEvolution = FixedWeight(config.nudge.kept)
+    if by_arousal and "arousal" not in config.without:
+        moving = Arousal(
+            world.vectors,
+            top=config.nudge.arousal_items,
+            pooling=config.nudge.pooling,
+            floor=protocol.arousal_floor,
+            keeps=protocol.arousal_keeps,
+            decimals=protocol.weight_decimals,
+        )
+    return StillOnArrival(moving) if protocol.arrived == "still" else moving
 
 
 def make_distribution(config: RunConfig, data: Dataset, say: Say) -> DistributionClicks:
     """The distribution click model: preset, fitted, or given."""
+    return replace(_distribution(config, data, say), noise=config.protocol.click_noise)
+
+
+def _distribution(config: RunConfig, data: Dataset, say: Say) -> DistributionClicks:
     settings = config.distribution
     if settings.w is not None and settings.b is not None:
         return DistributionClicks(settings.w, settings.b)
@@ -81,7 +110,7 @@ def fit_distribution(config: RunConfig, data: Dataset, say: Say) -> Distribution
         ConfigError: If the data has no log to fit to.
     """
     split = split_log(data)
-    vectors = fit_vectors(split.early, config.vectors, config.seed, say)
+    vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
     shown = data.logged_exposures(split.fitting).with_vectors(vectors)
     assert data.log is not None
     return DistributionClicks.fit(shown, data.log.clicked[split.fitting])

@@ -80,6 +80,7 @@ def _play(
         users=world.users,
         vectors=world.vectors,
         evolution=make_evolution(config, world),
+        draws=config.protocol.draws,
         beside={name: model for name, model in beside.items() if model is not None},
         out=out,
         config=facts,
@@ -98,7 +99,11 @@ def _click_model(
     agent: AgentClicks | None,
 ) -> tuple[ClickModel, dict[str, Any]]:
     """The model that steers, and what the manifest says of it."""
-    facts: dict[str, Any] = {"vectors_sha256": _sha256(world)}
+    facts: dict[str, Any] = {
+        "vectors_sha256": _sha256(world),
+        "protocol": config.protocol.model_dump(),
+        "without": sorted(config.without),
+    }
     if config.clicks == "distribution":
         assert distribution is not None
         return distribution, facts

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,15 @@ class World:
 
     Attributes:
         data: Catalogue, histories, log.
-        vectors: Unit vectors of users and items.
+        vectors: Unit vectors of users and items, in which preferences live.
+        trained: The same as they were trained, of any length.
         users: Who takes part, shape (n,).
         targets: Where they are steered, shape (n_targets,).
     """
 
     data: Dataset
     vectors: Vectors
+    trained: Vectors
     users: IntArray
     targets: IntArray
 
@@ -48,13 +50,22 @@ def build_world(config: RunConfig, say: Say) -> World:
     """
     data = load_dataset(config.data)
     say(f"{data.name}: {data.n_users:,} users, {data.n_items:,} items")
-    vectors = fit_vectors(data.interactions, config.vectors, config.seed, say)
-    users = _choose_users(data, config)
-    return World(data, vectors, users, _choose_targets(data, vectors, config))
+    if config.protocol.history == "training":
+        data = replace(data, interactions=data.interactions.leave_last_out(2)[0])
+    trained = fit_vectors(data.interactions, config.vectors, config.seed, say)
+    vectors = trained.normalised()
+    raw = config.protocol.prematch_vectors == "raw"
+    return World(
+        data,
+        vectors,
+        trained,
+        users=_choose_users(data, config),
+        targets=_choose_targets(data, trained if raw else vectors, config),
+    )
 
 
 def fit_vectors(interactions: Interactions, settings: VectorConfig, seed: int, say: Say) -> Vectors:
-    """GraphAU vectors of unit length, kept in the cache folder for the next run."""
+    """GraphAU vectors as they were trained, kept in the cache folder for the next run."""
     from recommender.embeddings import GraphAUSettings, fit_graphau, load_vectors, save_vectors
 
     graphau = GraphAUSettings(dimension=settings.dimension, uniformity=settings.uniformity)
@@ -62,7 +73,7 @@ def fit_vectors(interactions: Interactions, settings: VectorConfig, seed: int, s
     if path.exists():
         return load_vectors(path)[0]
     say(f"training a graph embedding on {len(interactions):,} interactions")
-    vectors = fit_graphau(interactions, graphau, seed=seed).normalised()
+    vectors = fit_graphau(interactions, graphau, seed=seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_vectors(path, vectors, asdict(graphau))
     return vectors
@@ -75,7 +86,7 @@ def _cache_folder() -> Path:
 
 def _digest(interactions: Interactions, settings: Mapping[str, Any], seed: int) -> str:
     """Names vectors by everything that they depend on."""
-    digest = hashlib.sha256(json.dumps([settings, seed]).encode())
+    digest = hashlib.sha256(json.dumps(["as trained", settings, seed]).encode())
     digest.update(f"{interactions.n_users}, {interactions.n_items}".encode())
     for column in (interactions.user, interactions.item, interactions.time):
         digest.update(np.ascontiguousarray(column).tobytes())
@@ -106,6 +117,16 @@ def _choose_targets(data: Dataset, vectors: Vectors, config: RunConfig) -> IntAr
             f"targets = {config.targets}, but the pool has {len(pool)} items; "
             "ask for fewer or choose another category."
         )
-    if config.choose == "prematch":
-        return prematch(vectors, pool, config.targets)
+    protocol = config.protocol
+    if "prematch" not in config.without and protocol.targets in (
+        "every method",
+        config.recommender,
+    ):
+        return prematch(
+            vectors,
+            pool,
+            config.targets,
+            candidates=protocol.prematch_candidates,
+            seed=config.seed,
+        )
     return pool[sample_rows(config.seed, "targets", len(pool), config.targets)]
