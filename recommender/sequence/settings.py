@@ -1,0 +1,111 @@
+"""Settings of sequence models, apart from their code so that reading them needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FrequencyMixing:
+    """How BSARec blends its frequency layer with self-attention (Shin et al., AAAI 2024).
+
+    Attributes:
+        share: alpha in [0, 1], the frequency layer's share; self-attention has the rest.
+        components: c, the lowest frequencies of a window that count as its slow part, 1 or more.
+
+    Raises:
+        ConfigError: If one is out of range.
+    """
+
+    share: float = 0.7
+    components: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ConfigError(f"share={self.share} must lie in [0, 1].")
+        if self.components < 1:
+            raise ConfigError(f"components={self.components} must be 1 or more.")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The Transformer that all sequence models share.
+
+    Attributes:
+        dimension: d, width of the vectors, a multiple of `heads`.
+        layers: Blocks, 1 or more.
+        heads: Attention heads, 1 or more.
+        max_length: Positions of a window, 1 or more: the newest items of a history.
+        dropout: Of embeddings and of each sublayer's output, in [0, 1).
+        attention_dropout: Of attention weights, in [0, 1).
+        norm_epsilon: Added to variances by layer normalisation, above 0.
+        frequency: BSARec's mixing; None for self-attention alone.
+
+    Raises:
+        ConfigError: If one is out of range.
+    """
+
+    dimension: int = 64
+    layers: int = 2
+    heads: int = 2
+    max_length: int = 50
+    dropout: float = 0.5
+    attention_dropout: float = 0.5
+    norm_epsilon: float = 1e-12
+    frequency: FrequencyMixing | None = None
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "dimension", "layers", "heads", "max_length")
+        if self.dimension % self.heads:
+            raise ConfigError(
+                f"dimension={self.dimension} must be a multiple of heads={self.heads}."
+            )
+        for name in ("dropout", "attention_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must lie in [0, 1).")
+        if not 0 < self.norm_epsilon < float("inf"):
+            raise ConfigError(f"norm_epsilon={self.norm_epsilon} must be above 0, and finite.")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a sequence model is trained, whatever its objective.
+
+    Attributes:
+        learning_rate: Of Adam, above 0.
+        weight_decay: L2 penalty, 0 or more.
+        batch: Windows a step, 2 or more.
+        prefixes: Prefixes of each history an epoch, 1 or more; for objectives that are trained at
+            a window's last position only.
+        epochs: Passes over the users at most, 1 or more.
+        patience: Validations without a better NDCG@20 before it stops, 1 or more.
+        validate_every: Epochs between validations, 1 or more.
+
+    Raises:
+        ConfigError: If one is out of range.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    batch: int = 256
+    prefixes: int = 10
+    epochs: int = 300
+    patience: int = 10
+    validate_every: int = 2
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "prefixes", "epochs", "patience", "validate_every")
+        if self.batch < 2:
+            raise ConfigError(f"batch={self.batch} must be 2 or more.")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ConfigError(f"learning_rate={self.learning_rate} must be above 0, and finite.")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise ConfigError(f"weight_decay={self.weight_decay} must be 0 or more, and finite.")
+
+
+def _at_least_one(settings: EncoderSettings | TrainingSettings, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"{name}={getattr(settings, name)} must be 1 or more.")
