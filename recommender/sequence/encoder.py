@@ -41,6 +41,11 @@ class SequenceEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.apply(_initialise)
 
+    @property
+    def width(self) -> int:
+        """Of users' and items' vectors."""
+        return self.settings.dimension
+
     def forward(self, windows: Tensor) -> Tensor:
         """Encode every position.
 

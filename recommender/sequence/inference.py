@@ -27,7 +27,7 @@ def encode_windows(encoder: SequenceEncoder, windows: IntArray) -> FloatArray:
     n, length = distinct.shape
     filled = np.zeros((-(-n // TILE) * TILE, length), dtype=np.int64)
     filled[:n] = distinct
-    out = np.empty((len(filled), encoder.settings.dimension), dtype=np.float32)
+    out = np.empty((len(filled), encoder.width), dtype=np.float32)
     with torch.inference_mode():
         for start in range(0, len(filled), TILE):
             tile = torch.from_numpy(filled[start : start + TILE])

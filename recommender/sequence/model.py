@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from recommender.sequence.build import build_encoder
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.inference import encode_windows
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing
@@ -132,7 +133,7 @@ class SequenceModel:
 def _rebuild(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> SequenceModel:
     settings = dict(about["settings"])
     frequency = settings.pop("frequency")
-    encoder = SequenceEncoder(
+    encoder = build_encoder(
         about["n_items"],
         EncoderSettings(
             **settings, frequency=None if frequency is None else FrequencyMixing(**frequency)

@@ -38,21 +38,29 @@ class SASRec(Objective):
         states, targets = batch.predictions(encoder)
         if self._loss == "softmax":
             return softmax_loss(encoder, states, targets)
-        return binary_loss(encoder, states, targets, self._negatives(encoder, batch))
+        return binary_loss(encoder, states, targets, sampled_negatives(encoder, batch))
 
-    def _negatives(self, encoder: SequenceEncoder, batch: Batch) -> Tensor:
-        """An item that is not in the window, at random, for each position asked about."""
-        row = torch.nonzero(batch.targets > 0)[:, 0]
-        taken = torch.zeros(len(batch.windows), encoder.n_items + 1, dtype=torch.bool)
-        taken.scatter_(1, batch.windows, True)
-        taken.scatter_(1, batch.targets, True)
-        taken[:, 0] = True
-        drawn = torch.randint(1, encoder.n_items + 1, row.shape, generator=batch.draws)
-        while bool((again := taken[row, drawn]).any()):
-            drawn[again] = torch.randint(
-                1, encoder.n_items + 1, (int(again.sum()),), generator=batch.draws
-            )
-        return drawn
+
+def sampled_negatives(encoder: SequenceEncoder, batch: Batch) -> Tensor:
+    """For each position asked about, the id of an item at random that the window does not hold.
+
+    Args:
+        encoder: Whose items are drawn from.
+        batch: A window that holds every item of the catalogue gets any item.
+
+    Returns:
+        int64, shape (m,), in the order of `batch.predictions`.
+    """
+    row = torch.nonzero(batch.targets > 0)[:, 0]
+    taken = torch.zeros(len(batch.windows), encoder.n_items + 1, dtype=torch.bool)
+    taken.scatter_(1, batch.windows, True)
+    taken.scatter_(1, batch.targets, True)
+    taken[:, 0] = False
+    # Drawn by rank among the items left, so that nothing has to be drawn again.
+    left = (~taken[:, 1:]).cumsum(1)
+    share = torch.rand(len(row), generator=batch.draws)
+    rank = (share * left[row, -1]).long() + 1
+    return torch.searchsorted(left[row], rank[:, None])[:, 0].clamp(max=encoder.n_items - 1) + 1
 
 
 def binary_loss(

@@ -42,6 +42,7 @@ class EncoderSettings:
         attention_dropout: Of attention weights, in [0, 1).
         norm_epsilon: Added to variances by layer normalisation, above 0.
         frequency: BSARec's mixing; None for self-attention alone.
+        gaussian: Whether outputs and items are read as Gaussian distributions, as MStein does.
 
     Raises:
         ConfigError: If one is out of range.
@@ -55,6 +56,7 @@ class EncoderSettings:
     attention_dropout: float = 0.5
     norm_epsilon: float = 1e-12
     frequency: FrequencyMixing | None = None
+    gaussian: bool = False
 
     def __post_init__(self) -> None:
         _at_least_one(self, "dimension", "layers", "heads", "max_length")

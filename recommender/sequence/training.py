@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recommender.sequence.build import build_encoder
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.evaluation import ndcg, next_item_ranks
 from recommender.sequence.examples import TrainingExamples
@@ -68,7 +69,7 @@ def fit_sequence_model(
         DataError: If training diverged.
     """
     with _reproducible(seed):
-        encoder = SequenceEncoder(interactions.n_items, encoder_settings or EncoderSettings())
+        encoder = build_encoder(interactions.n_items, encoder_settings or EncoderSettings())
         if start is not None:
             _start_from(encoder, start)
         return _fit(
@@ -120,7 +121,7 @@ def _fit(
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
     )
-    best = SequenceModel(copy.deepcopy(encoder), prototypes=objective.prototypes)
+    best = SequenceModel(copy.deepcopy(encoder))
     best_ndcg, best_epoch = -1.0, 0
     for number in range(1, settings.epochs + 1):
         objective.prepare(encoder.eval(), examples.sequences, draws)
@@ -139,13 +140,15 @@ def _fit(
             )
         found = float("nan")
         if number % settings.validate_every == 0 or number == settings.epochs:
-            model = SequenceModel(encoder, prototypes=objective.prototypes)
+            model = SequenceModel(encoder)
             found = ndcg(next_item_ranks(model, examples.known, examples.held_out), top=20)
             if found > best_ndcg:
-                best = SequenceModel(copy.deepcopy(encoder), prototypes=objective.prototypes)
+                best = SequenceModel(copy.deepcopy(encoder))
                 best_ndcg, best_epoch = found, number
         if progress is not None:
             progress(SequenceEpoch(number, float(np.mean(losses)), found))
         if number - best_epoch >= settings.patience * settings.validate_every:
             break
-    return best
+    # Prototypes were made before the epoch's steps; these are of the very encoder that is kept.
+    objective.prepare(best.encoder, examples.sequences, draws)
+    return SequenceModel(best.encoder, prototypes=objective.prototypes)
