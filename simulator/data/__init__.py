@@ -1,10 +1,11 @@
-"""Data sources: the demo world, MovieLens 100k, Last.fm, and plain tables.
+"""Data sources: the demo world, MovieLens, Last.fm, Steam, Douban, and plain tables.
 
 >>> from simulator.data import load_dataset
 >>> dataset = load_dataset("ml-100k")  # doctest: +SKIP
 """
 
 from simulator.data.check import DatasetReport, check_dataset
+from simulator.data.douban import load_douban_movie
 from simulator.data.download import download
 from simulator.data.home import data_home
 from simulator.data.lastfm import load_lastfm
@@ -18,6 +19,8 @@ from simulator.data.registry import (
 )
 from simulator.data.show import ItemPage, UserPage, show_item, show_user
 from simulator.data.splits import split_log_by_time, split_users
+from simulator.data.steam import load_steam_200k
+from simulator.data.steam_reviews import load_steam_reviews
 from simulator.data.tables import load_tables, read_tables
 
 __all__ = [
@@ -32,8 +35,11 @@ __all__ = [
     "dataset_spec",
     "download",
     "load_dataset",
+    "load_douban_movie",
     "load_lastfm",
     "load_movielens_100k",
+    "load_steam_200k",
+    "load_steam_reviews",
     "load_tables",
     "read_tables",
     "show_item",

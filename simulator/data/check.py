@@ -98,7 +98,7 @@ def _warnings(report: DatasetReport, one_time: bool) -> tuple[str, ...]:
         f"{report.users_without_history} users have no history; an agent knows nothing of them.": (
             report.users_without_history
         ),
-        "All interactions have one time; histories keep the order of the file.": one_time,
+        "All interactions have one time; nothing is known about what came before what.": one_time,
         "No logged exposures; a click model cannot be fitted or judged against this data set.": (
             not report.n_exposures
         ),

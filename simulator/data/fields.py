@@ -70,11 +70,11 @@ class Fields:
             raise self.fault(f"{texts[row]!r} is not in {low:g}..{high:g}.", row, column)
         return values
 
-    def numbers(self, column: str) -> FloatArray:
+    def numbers(self, column: str, low: float = -math.inf) -> FloatArray:
         """A column as finite float64, shape (n_rows,).
 
         Raises:
-            DataError: If a value is no finite number.
+            DataError: If a value is no finite number of at least `low`.
         """
         texts = self.texts(column)
         try:
@@ -86,6 +86,10 @@ class Fields:
         if len(bad):
             row = int(bad[0])
             raise self.fault(f"{texts[row]!r} is not a finite number.", row, column)
+        bad = np.flatnonzero(values < low)
+        if len(bad):
+            row = int(bad[0])
+            raise self.fault(f"{texts[row]!r} is less than {low:g}.", row, column)
         return values
 
     def require_filled(self, column: str, why: str) -> Sequence[str]:

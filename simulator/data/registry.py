@@ -8,11 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from simulator.data.archive import Archive
+from simulator.data.douban import DOUBAN_MOVIE, load_douban_movie
+from simulator.data.douban import LICENCE as DOUBAN_LICENCE
 from simulator.data.home import data_home
 from simulator.data.lastfm import HOME_PAGE as LASTFM_PAGE
 from simulator.data.lastfm import LASTFM, load_lastfm
 from simulator.data.lastfm import LICENCE as LASTFM_LICENCE
 from simulator.data.movielens import LICENCE, ML_100K, load_movielens_100k
+from simulator.data.steam import LICENCE as STEAM_LICENCE
+from simulator.data.steam import STEAM_200K, load_steam_200k
+from simulator.data.steam_reviews import LICENCE as REVIEWS_LICENCE
+from simulator.data.steam_reviews import STEAM_REVIEWS, load_steam_reviews
 from simulator.data.tables import load_tables
 from simulator.domain import Dataset
 from simulator.errors import DataError, UnknownNameError
@@ -102,6 +108,51 @@ _SPECS = (
         home_page=LASTFM_PAGE,
         load=partial(load_lastfm, filter="none"),
         archive=LASTFM,
+    ),
+    DatasetSpec(
+        name="steam-200k",
+        title="Steam-200k, bought games with hours played, 5-core",
+        contains="3,726 users, 2,628 games, 110,176 purchases; no times, no categories",
+        licence=STEAM_LICENCE,
+        home_page=STEAM_200K.url,
+        load=load_steam_200k,
+        archive=STEAM_200K,
+    ),
+    DatasetSpec(
+        name="steam-200k-all",
+        title="Steam-200k, whole",
+        contains="12,393 users, 5,155 games, 128,804 purchases; no times, no categories",
+        licence=STEAM_LICENCE,
+        home_page=STEAM_200K.url,
+        load=partial(load_steam_200k, filter="none"),
+        archive=STEAM_200K,
+    ),
+    DatasetSpec(
+        name="steam-reviews",
+        title="Steam reviews by Australian users, 5-core",
+        contains="1,949 users, 458 games, 11,947 reviews; no real no-clicks (a like recommends)",
+        licence=REVIEWS_LICENCE,
+        home_page=STEAM_REVIEWS.url,
+        load=load_steam_reviews,
+        archive=STEAM_REVIEWS,
+    ),
+    DatasetSpec(
+        name="steam-reviews-all",
+        title="Steam reviews by Australian users, whole",
+        contains="24,380 users, 3,195 games, 53,197 reviews; no real no-clicks (a like recommends)",
+        licence=REVIEWS_LICENCE,
+        home_page=STEAM_REVIEWS.url,
+        load=partial(load_steam_reviews, filter="none"),
+        archive=STEAM_REVIEWS,
+    ),
+    DatasetSpec(
+        name="douban-movie",
+        title="Douban films, a part, with Chinese titles",
+        contains="447 users, 576 films, 52,472 interactions; no times, no ratings",
+        licence=DOUBAN_LICENCE,
+        home_page=DOUBAN_MOVIE.url,
+        load=load_douban_movie,
+        archive=DOUBAN_MOVIE,
     ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}
