@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
 from recommender.sequence.settings import EncoderSettings
 
@@ -48,22 +48,43 @@ class SelfAttention(Mixing):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(n, L, d) to (n, L, d)."""
-        return self._attend(states, states, mask)
+        query, key, value = self._projected(states)
+        share = self.attention_dropout if self.training else 0.0
+        mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=share)
+        return self._added(states, self.output(mixed.transpose(1, 2).flatten(2)))
 
     def last(self, states: Tensor, mask: Tensor) -> Tensor:
-        """The last position of `forward`, shape (n, d): one query a window."""
-        return self._attend(states[:, -1:], states, mask[:, :, -1:])[:, 0]
+        """The last position of `forward`, shape (n, d).
 
-    def _attend(self, queries: Tensor, states: Tensor, mask: Tensor) -> Tensor:
-        query = self._split(self.query(queries))
-        key, value = self._split(self.key(states)), self._split(self.value(states))
-        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + mask
+        With one query a window, keys and values need not be made: q . (K h) = (K^T q) . h, and
+        sum_j w_j (V h_j) = V (sum_j w_j h_j).
+        """
+        n, _, width = states.shape
+        own = states[:, -1]
+        query = self.query(own).view(n, self.heads, width // self.heads)
+        # The key's bias moves all of a query's scores by one number: a softmax does not see it.
+        asked = torch.einsum("nhk,hkd->nhd", query, self._by_head(self.key))
+        scores = asked @ states.transpose(1, 2) / math.sqrt(query.shape[-1]) + mask[:, :, -1]
         weights = dropout(torch.softmax(scores, dim=-1), self.attention_dropout, self.training)
-        mixed = (weights @ value).transpose(1, 2).flatten(2)
-        normalised: Tensor = self.norm(queries + self.dropout(self.output(mixed)))
-        return normalised
+        mixed = torch.einsum("nhd,hkd->nhk", weights @ states, self._by_head(self.value))
+        # Dropout leaves weights that do not sum to one.
+        mixed = mixed + weights.sum(2, keepdim=True) * self.value.bias.view(self.heads, -1)
+        return self._added(own, self.output(mixed.flatten(1)))
 
-    def _split(self, states: Tensor) -> Tensor:
-        """(n, L, d) to heads, (n, heads, L, d / heads)."""
+    def _by_head(self, layer: nn.Linear) -> Tensor:
+        """A layer's weight, shape (heads, d / heads, d)."""
+        return layer.weight.view(self.heads, -1, layer.in_features)
+
+    def _projected(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values by head, each shape (n, heads, L, d / heads)."""
+        layers = (self.query, self.key, self.value)
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
         n, length, width = states.shape
-        return states.view(n, length, self.heads, width // self.heads).transpose(1, 2)
+        split = linear(states, weight, bias).view(n, length, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+        return query, key, value
+
+    def _added(self, states: Tensor, mixed: Tensor) -> Tensor:
+        normalised: Tensor = self.norm(states + self.dropout(mixed))
+        return normalised

@@ -62,18 +62,24 @@ class SequenceEncoder(nn.Module):
             states = block(states, mask)
         return states
 
-    def last(self, windows: Tensor) -> Tensor:
-        """`forward(windows)[:, -1]`, shape (n, d), at about half its cost."""
-        states = self.embed(windows)
+    def last(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
+        """`forward(windows)[:, -1]`, shape (n, d), at about half its cost.
+
+        Args:
+            windows: Item ids, int64, shape (n, L).
+            columns: The position of each of them, int64, shape (L,); the last ones by default.
+        """
+        states = self.embed(windows, columns)
         mask = attention_mask(windows)
         *first, final = self.blocks
         for block in first:
             states = block(states, mask)
         return cast(Block, final).last(states, mask)
 
-    def embed(self, windows: Tensor) -> Tensor:
+    def embed(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
         """What enters the first block, shape (n, L, d)."""
-        positions = self.positions.weight[-windows.shape[1] :]
+        learnt = self.positions.weight
+        positions = learnt[-windows.shape[1] :] if columns is None else learnt[columns]
         states: Tensor = self.dropout(self.norm(self.items(windows) + positions))
         return states
 

@@ -16,9 +16,10 @@ import torch
 from recommender.sequence.build import build_encoder
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.inference import encode_windows
+from recommender.sequence.memory import EncodedBlocks
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing
 from recommender.sequence.windows import Padding, check_padding, windows
-from simulator.domain import FloatArray, Ragged
+from simulator.domain import FloatArray, IntArray, Ragged
 from simulator.errors import DataError
 from simulator.files import atomic_write
 from simulator.interfaces import RoundView
@@ -59,6 +60,7 @@ class SequenceModel:
         self.encoder = encoder.eval()
         self.padding: Padding = padding
         self.prototypes = None if prototypes is None else prototypes.astype(np.float32)
+        self._encoded = EncodedBlocks()
 
     @cached_property
     def items(self) -> FloatArray:
@@ -66,8 +68,11 @@ class SequenceModel:
         return self.encoder.item_vectors().detach().numpy().copy()
 
     def users(self, view: RoundView) -> FloatArray:
-        """f_u, the encoder's output for the histories of the moment, float32, shape (n, d)."""
-        return self.encode(view.history)
+        """f_u, the encoder's output for the histories of the moment, float32, shape (n, d).
+
+        Episodes whose window is that of the round before are not encoded again.
+        """
+        return self._encoded.encode(view, self._windows(view.history), self._encode)
 
     def encode(self, histories: Ragged) -> FloatArray:
         """The encoder's output at the last position, float32, shape (n, d).
@@ -75,8 +80,13 @@ class SequenceModel:
         Args:
             histories: n rows of catalogue rows, oldest first; an empty one is a window of padding.
         """
-        length = self.encoder.settings.max_length
-        return encode_windows(self.encoder, windows(histories, length, self.padding))
+        return self._encode(self._windows(histories))
+
+    def _windows(self, histories: Ragged) -> IntArray:
+        return windows(histories, self.encoder.settings.max_length, self.padding)
+
+    def _encode(self, rows: IntArray) -> FloatArray:
+        return encode_windows(self.encoder, rows, self.padding)
 
     def describe(self) -> str:
         """What the recommender scores with."""
