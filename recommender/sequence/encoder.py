@@ -60,7 +60,7 @@ class SequenceEncoder(nn.Module):
         mask = attention_mask(windows)
         for block in self.blocks:
             states = block(states, mask)
-        return states
+        return self.read(states)
 
     def last(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
         """`forward(windows)[:, -1]`, shape (n, d), at about half its cost.
@@ -74,7 +74,11 @@ class SequenceEncoder(nn.Module):
         *first, final = self.blocks
         for block in first:
             states = block(states, mask)
-        return cast(Block, final).last(states, mask)
+        return self.read(cast(Block, final).last(states, mask))
+
+    def read(self, states: Tensor) -> Tensor:
+        """Users' vectors of what the last block makes, (..., d) to (..., width): unchanged here."""
+        return states
 
     def embed(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
         """What enters the first block, shape (n, L, d)."""

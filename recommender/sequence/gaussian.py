@@ -1,6 +1,6 @@
 """An encoder whose items and users are Gaussian distributions, compared by Wasserstein distance.
 
-As in STOSA (Fan, Liu, Wang, Wang, Nazari, Zheng, Peng and Yu, "Sequential recommendation via
+As in STOSA (Fan, Liu, Wang, Nazari, Zheng, Peng and Yu, "Sequential recommendation via
 stochastic self-attention", WWW 2022), on which MStein builds: an item is N(mu, Sigma) with diagonal
 Sigma = ELU(raw) + 1, and so is what a history comes to. The squared 2-Wasserstein distance of two
 
@@ -58,13 +58,10 @@ class GaussianEncoder(SequenceEncoder):
         """Of users' and items' vectors."""
         return self.settings.dimension + 1
 
-    def forward(self, windows: Tensor) -> Tensor:
-        """f_u at every position, shape (n, L, d + 1)."""
-        return self._user_vectors(super().forward(windows))
-
-    def last(self, windows: Tensor) -> Tensor:
-        """f_u at the last position, shape (n, d + 1)."""
-        return self._user_vectors(super().last(windows))
+    def read(self, states: Tensor) -> Tensor:
+        """f_u of what the last block makes, (..., d) to (..., d + 1)."""
+        centred = gaussian_points(states) - self._origin(self._item_points())
+        return torch.cat([centred, torch.ones_like(centred[..., :1])], dim=-1)
 
     def item_vectors(self) -> Tensor:
         """e_i, shape (n_items, d + 1)."""
@@ -72,10 +69,6 @@ class GaussianEncoder(SequenceEncoder):
         centred = points - self._origin(points)
         halved = centred.square().sum(1, keepdim=True) / 2
         return torch.cat([centred, halved.mean().detach() - halved], dim=1)
-
-    def _user_vectors(self, outputs: Tensor) -> Tensor:
-        centred = gaussian_points(outputs) - self._origin(self._item_points())
-        return torch.cat([centred, torch.ones_like(centred[..., :1])], dim=-1)
 
     def _item_points(self) -> Tensor:
         return gaussian_points(self.items.weight[1:])
