@@ -67,7 +67,7 @@ class SequenceEncoder(nn.Module):
 
         Args:
             windows: Item ids, int64, shape (n, L).
-            columns: The position of each of them, int64, shape (L,); the last ones by default.
+            columns: The position of each of them, int64, shape (n, L); the last ones by default.
         """
         states = self.embed(windows, columns)
         mask = attention_mask(windows)

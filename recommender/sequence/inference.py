@@ -1,8 +1,9 @@
 """Encoding many windows at once: without gradients, in tiles of one shape, on all cores.
 
-The last bit of a product depends on its shape. So a window is cut to its items' count, rounded up
-to a whole number of `_STEP`s, and encoded in a tile of exactly `TILE` windows of that length: what
-it comes to is a function of the window alone, whatever else is encoded beside it.
+The last bit of a product depends on its shape. So a window's padding is left out, which changes
+nothing else, up to a whole number of `_STEP` positions, and it is encoded in a tile of exactly
+`TILE` windows of that length: what it comes to is a function of the window alone, whatever else is
+encoded beside it.
 """
 
 from __future__ import annotations
@@ -16,40 +17,36 @@ import numpy as np
 import torch
 
 from recommender.sequence.encoder import SequenceEncoder
-from recommender.sequence.windows import Padding
-from simulator.domain import FloatArray, IntArray
+from simulator.domain import BoolArray, FloatArray, IntArray
 
 TILE = 32
 _STEP = 10
 
 
-def encode_windows(
-    encoder: SequenceEncoder, windows: IntArray, padding: Padding = "left"
-) -> FloatArray:
+def encode_windows(encoder: SequenceEncoder, windows: IntArray) -> FloatArray:
     """The encoder's output at the last position of each window; equal windows are encoded once.
 
     Args:
         encoder: In evaluation mode.
-        windows: Item ids, shape (n, L), L the encoder's `max_length`.
-        padding: Side of the zeros.
+        windows: Item ids, 0 for padding, which may be anywhere, shape (n, L), L the encoder's
+            `max_length`.
 
     Returns:
         float32, shape (n, d).
     """
     first, place = _distinct(windows)
     distinct = windows[first]
+    read = _read(encoder, distinct)
     out = np.empty((len(distinct), encoder.width), dtype=np.float32)
 
-    def encode(tile: tuple[IntArray, IntArray]) -> None:
-        rows, columns = tile
-        ids = np.zeros((TILE, len(columns)), dtype=np.int64)
-        ids[: len(rows)] = distinct[rows[:, None], columns]
+    def encode(rows: IntArray) -> None:
+        ids, columns = _compact(distinct[rows], read[rows])
         with torch.inference_mode():
             encoded = encoder.last(torch.from_numpy(ids), torch.from_numpy(columns))
         out[rows] = encoded[: len(rows)].numpy()
 
     with _one_thread_each() as pool:
-        for done in [pool.submit(encode, tile) for tile in _tiles(encoder, distinct, padding)]:
+        for done in [pool.submit(encode, rows) for rows in _tiles(read)]:
             done.result()
     return out[place]
 
@@ -68,28 +65,40 @@ def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(threads)
 
 
-def _tiles(
-    encoder: SequenceEncoder, windows: IntArray, padding: Padding
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Rows, at most `TILE`, and the columns that hold all of their items and the last position."""
-    length = windows.shape[1]
-    counts = np.count_nonzero(windows, axis=1)
-    # Padding changes the frequencies of a window, if it changes nothing else.
-    whole = encoder.settings.frequency is not None
-    kept = np.full(len(windows), length) if whole else -(-np.maximum(counts, 1) // _STEP) * _STEP
-    for size in np.unique(kept):
-        rows = np.flatnonzero(kept == size)
-        columns = _columns(int(size), length, padding)
+def _read(encoder: SequenceEncoder, windows: IntArray) -> BoolArray:
+    """Which positions count: the items, and the last, where the encoder is read."""
+    read = windows > 0
+    # Without any item all padding is attended to; and padding has a part in a window's frequencies.
+    read[~read.any(axis=1)] = True
+    if encoder.settings.frequency is not None:
+        read[:] = True
+    read[:, -1] = True
+    return read
+
+
+def _tiles(read: BoolArray) -> Iterator[IntArray]:
+    """Rows of one length, at most `TILE`."""
+    length = -(-np.count_nonzero(read, axis=1) // _STEP)
+    for size in np.unique(length):
+        rows = np.flatnonzero(length == size)
         for start in range(0, len(rows), TILE):
-            yield rows[start : start + TILE], columns
+            yield rows[start : start + TILE]
 
 
-def _columns(size: int, length: int, padding: Padding) -> IntArray:
-    if size >= length:
-        return np.arange(length)
-    if padding == "left":
-        return np.arange(length - size, length)
-    return np.append(np.arange(size), length - 1)
+def _compact(windows: IntArray, read: BoolArray) -> tuple[IntArray, IntArray]:
+    """The positions that count and their ids, moved together on the right of a full tile.
+
+    Returns:
+        int64, shape (TILE, L) both, L a whole number of steps or the windows' own length.
+    """
+    counts = np.count_nonzero(read, axis=1)
+    size = min(-(-int(counts[0]) // _STEP) * _STEP, windows.shape[1])
+    row, column = np.nonzero(read)
+    place = size - np.cumsum(read[:, ::-1], axis=1)[:, ::-1][row, column]
+    ids, columns = np.zeros((2, TILE, size), dtype=np.int64)
+    ids[row, place] = windows[row, column]
+    columns[row, place] = column
+    return ids, columns
 
 
 def _distinct(windows: IntArray) -> tuple[IntArray, IntArray]:

@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.inference import encode_windows
 from recommender.sequence.memory import EncodedBlocks
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing
-from recommender.sequence.windows import Padding, check_padding, windows
+from recommender.sequence.windows import windows
 from simulator.domain import FloatArray, IntArray, Ragged
 from simulator.errors import DataError
 from simulator.files import atomic_write
@@ -41,24 +41,12 @@ class SequenceModel:
 
     Args:
         encoder: Trained; it is put into evaluation mode.
-        padding: Side on which short windows are filled up; "right" is the released code's quirk.
         prototypes: Centres of users' intentions, float32, shape (k, d); None where the method
             learns none.
-
-    Raises:
-        UnknownNameError: If `padding` is no side.
     """
 
-    def __init__(
-        self,
-        encoder: SequenceEncoder,
-        *,
-        padding: Padding = "left",
-        prototypes: FloatArray | None = None,
-    ) -> None:
-        check_padding(padding)
+    def __init__(self, encoder: SequenceEncoder, *, prototypes: FloatArray | None = None) -> None:
         self.encoder = encoder.eval()
-        self.padding: Padding = padding
         self.prototypes = None if prototypes is None else prototypes.astype(np.float32)
         self._encoded = EncodedBlocks()
 
@@ -72,7 +60,7 @@ class SequenceModel:
 
         Episodes whose window is that of the round before are not encoded again.
         """
-        return self._encoded.encode(view, self._windows(view.history), self._encode)
+        return self.encode_windows(self._windows(view.history), view)
 
     def encode(self, histories: Ragged) -> FloatArray:
         """The encoder's output at the last position, float32, shape (n, d).
@@ -80,21 +68,27 @@ class SequenceModel:
         Args:
             histories: n rows of catalogue rows, oldest first; an empty one is a window of padding.
         """
-        return self._encode(self._windows(histories))
+        return self.encode_windows(self._windows(histories))
+
+    def encode_windows(self, rows: IntArray, view: RoundView | None = None) -> FloatArray:
+        """The encoder's output at the last position of ready-made windows, float32, shape (n, d).
+
+        Args:
+            rows: Item ids (catalogue row + 1), 0 for padding, shape (n, max_length).
+            view: What they are the windows of, row by row: given that, only those that differ from
+                the same block's in the round before are encoded.
+        """
+        if view is None:
+            return encode_windows(self.encoder, rows)
+        return self._encoded.encode(view, rows, partial(encode_windows, self.encoder))
 
     def _windows(self, histories: Ragged) -> IntArray:
-        return windows(histories, self.encoder.settings.max_length, self.padding)
-
-    def _encode(self, rows: IntArray) -> FloatArray:
-        return encode_windows(self.encoder, rows, self.padding)
+        return windows(histories, self.encoder.settings.max_length)
 
     def describe(self) -> str:
         """What the recommender scores with."""
         settings = self.encoder.settings
-        return (
-            f"SequenceModel(layers={settings.layers}, dimension={settings.dimension}, "
-            f"padding={self.padding!r})"
-        )
+        return f"SequenceModel(layers={settings.layers}, dimension={settings.dimension})"
 
     def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the model atomically, as one .npz without pickles.
@@ -106,7 +100,6 @@ class SequenceModel:
         about = {
             "format": _FORMAT,
             "n_items": self.encoder.n_items,
-            "padding": self.padding,
             "settings": asdict(self.encoder.settings),
             "metadata": dict(metadata),
         }
@@ -152,4 +145,4 @@ def _rebuild(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> SequenceMo
     prototypes = arrays.pop("prototypes", None)
     state = {name.removeprefix("encoder."): torch.from_numpy(a) for name, a in arrays.items()}
     encoder.load_state_dict(state)
-    return SequenceModel(encoder, padding=about["padding"], prototypes=prototypes)
+    return SequenceModel(encoder, prototypes=prototypes)
