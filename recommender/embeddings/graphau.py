@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,24 +20,9 @@ from torch.nn.functional import normalize
 
 from recommender.embeddings.recall import recall_of_held_out
 from recommender.embeddings.settings import GraphAUSettings
+from recommender.embeddings.training import Epoch, hold_out_last
 from simulator.domain import Interactions, Vectors
-from simulator.errors import ConfigError
 from simulator.seeding import generator
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is known at the end of an epoch.
-
-    Attributes:
-        number: From 1.
-        loss: Mean over the epoch's steps.
-        recall: Recall@20 of the validation items.
-    """
-
-    number: int
-    loss: float
-    recall: float
 
 
 def fit_graphau(
@@ -88,7 +72,7 @@ def _fit(
     seed: int,
     progress: Callable[[Epoch], None] | None,
 ) -> Vectors:
-    train, valid = _split(interactions)
+    train, valid = hold_out_last(interactions, "GraphAU")
     graph = _normalised_graph(train)
     draws = generator(seed, "graphau")
     n_nodes = train.n_users + train.n_items
@@ -172,19 +156,6 @@ def _uniformity(unit: Tensor, rows: Tensor) -> Tensor:
     # A row's pair with itself, at distance 0, is no pair.
     n = len(rows)
     return torch.log((weight @ closeness @ weight - n) / (n * (n - 1)))
-
-
-def _split(interactions: Interactions) -> tuple[Interactions, Interactions]:
-    """The last interaction of users with three or more, apart from the rest: (rest, last)."""
-    counts = np.diff(interactions.offsets)
-    is_last = np.arange(len(interactions)) == interactions.offsets[interactions.user + 1] - 1
-    held = is_last & (counts[interactions.user] >= 3)
-    if not held.any():
-        raise ConfigError(
-            "GraphAU needs users with three interactions or more to learn from; "
-            "load more interactions, or bring vectors of your own."
-        )
-    return interactions.take(~held), interactions.take(held)
 
 
 def _normalised_graph(train: Interactions) -> Tensor:

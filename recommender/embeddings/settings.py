@@ -1,8 +1,10 @@
-"""Settings of GraphAU, apart from its code so that reading them needs no torch."""
+"""Settings of the ways to train vectors, apart from their code: reading them needs no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from simulator.errors import ConfigError
 
@@ -30,6 +32,8 @@ class GraphAUSettings:
         ConfigError: If one is out of range.
     """
 
+    method: ClassVar[str] = "graphau"
+
     dimension: int = 64
     layers: int = 2
     layer_weight: float = 1.4
@@ -41,13 +45,50 @@ class GraphAUSettings:
     patience: int = 4
 
     def __post_init__(self) -> None:
-        least = {"dimension": 1, "layers": 1, "batch": 2, "epochs": 1, "patience": 1}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ConfigError(f"{name}={getattr(self, name)} must be {low} or more.")
-        for name in ("layer_weight", "learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name}={getattr(self, name)} must be above 0, and finite.")
+        _require_at_least(
+            self, {"dimension": 1, "layers": 1, "batch": 2, "epochs": 1, "patience": 1}
+        )
+        _require_positive(self, ("layer_weight", "learning_rate"))
         for name in ("uniformity", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name}={getattr(self, name)} must be 0 or more, and finite.")
+
+
+@dataclass(frozen=True)
+class MatrixFactorisationSettings:
+    """How matrix factorisation is trained.
+
+    Attributes:
+        dimension: Width of the vectors, 1 or more.
+        confidence: alpha: how much more an interaction weighs than a pair without, above 0.
+        regularisation: lambda: L2 penalty of the vectors, above 0.
+        epochs: Sweeps over users and items at most, 1 or more.
+        patience: Sweeps without a better validation recall before it stops, 1 or more.
+
+    Raises:
+        ConfigError: If one is out of range.
+    """
+
+    method: ClassVar[str] = "matrix factorisation"
+
+    dimension: int = 64
+    confidence: float = 1.0
+    regularisation: float = 10.0
+    epochs: int = 20
+    patience: int = 4
+
+    def __post_init__(self) -> None:
+        _require_at_least(self, {"dimension": 1, "epochs": 1, "patience": 1})
+        _require_positive(self, ("confidence", "regularisation"))
+
+
+def _require_at_least(settings: object, least: Mapping[str, int]) -> None:
+    for name, low in least.items():
+        if getattr(settings, name) < low:
+            raise ConfigError(f"{name}={getattr(settings, name)} must be {low} or more.")
+
+
+def _require_positive(settings: object, names: Sequence[str]) -> None:
+    for name in names:
+        if not 0 < getattr(settings, name) < float("inf"):
+            raise ConfigError(f"{name}={getattr(settings, name)} must be above 0, and finite.")

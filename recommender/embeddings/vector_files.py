@@ -21,7 +21,7 @@ def save_vectors(path: Path, vectors: Vectors, metadata: Mapping[str, Any]) -> N
     Args:
         path: The .npz file; its folder must exist.
         vectors: What to keep, as float32.
-        metadata: Anything JSON can hold: method, settings, seed, data set, recall.
+        metadata: Anything JSON can hold; `vector_manifest` says what vectors were made of.
     """
     with atomic_write(path) as file:
         np.savez(
