@@ -24,6 +24,13 @@ VARIABLES: Mapping[str, frozenset[str]] = {
 }
 """The blocks, in the order of a prompt, and what each may mention."""
 
+PATH_VARIABLES: Mapping[str, frozenset[str]] = {
+    "static": frozenset({"steps"}),
+    "user": frozenset({"history", "steps"}),
+    "candidate": frozenset({"item", "steps"}),
+}
+"""The same for templates that ask for a path; `item` is the target."""
+
 
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
@@ -45,14 +52,18 @@ class Blocks:
     Args:
         source: Template text whose line numbers are the file's.
         place: The file's name, for errors.
+        variables: What each block may mention; the blocks of a click template by default.
 
     Raises:
         PromptError: On a syntax error, a missing or additional block, text outside the blocks, or
             a variable that a block does not have; names the file and the line.
     """
 
-    def __init__(self, source: str, place: str) -> None:
+    def __init__(
+        self, source: str, place: str, variables: Mapping[str, frozenset[str]] = VARIABLES
+    ) -> None:
         self._place = place
+        self._variables = variables
         environment = _environment()
         try:
             tree = environment.parse(source)
@@ -102,9 +113,9 @@ class Blocks:
                 "write its text here."
             )
         names = [block.name for block in tree.find_all(nodes.Block)]
-        if names != list(VARIABLES):
+        if names != list(self._variables):
             raise PromptError(
-                f"{self._place}: the blocks must be {', '.join(VARIABLES)}, in this order, "
+                f"{self._place}: the blocks must be {', '.join(self._variables)}, in this order, "
                 "each as {% block NAME %} ... {% endblock %}; found "
                 f"{', '.join(names) or 'none'}."
             )
@@ -122,7 +133,7 @@ class Blocks:
     def _check_variables(self, block: nodes.Block, environment: jinja2.Environment) -> None:
         body = nodes.Template(block.body, lineno=block.lineno)
         body.set_environment(environment)
-        known = VARIABLES[block.name]
+        known = self._variables[block.name]
         for name in sorted(
             meta.find_undeclared_variables(body) - known - environment.globals.keys()
         ):

@@ -66,27 +66,40 @@ class HistoryWindow(BaseModel):
 
 
 class FrontMatter(BaseModel):
-    """A template's own description; every field is required.
+    """A template's own description; every field is required where nothing else is said.
 
     Attributes:
+        task: "click" (the default) asks whether one item is clicked, "path" for a path of items
+            that leads a user to a target.
         name: "movies/click-en" for a shipped template, anything for a user's own.
         version: Raised whenever the text changes.
         language: A language code such as "en" or "zh".
         domain: What the items are.
         description: One line for `nudgesim prompts list`.
-        labels: The two answers.
+        labels: The two answers of a click template; a path template has none.
         history: The history window.
     """
 
     model_config = _STRICT
 
+    task: Literal["click", "path"] = "click"
     name: Word
     version: int = Field(ge=1)
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]+)?$")]
     domain: Literal["movies", "music", "games", "news", "general"]
     description: Word
-    labels: Labels
+    labels: Labels | None = None
     history: HistoryWindow
+
+    @model_validator(mode="after")
+    def _labels_are_for_clicks(self) -> FrontMatter:
+        if (self.task == "click") != (self.labels is not None):
+            raise ValueError(
+                "the field 'labels' is missing: a click template names its two answers"
+                if self.labels is None
+                else "a path template is answered by titles, so that it has no field 'labels'"
+            )
+        return self
 
 
 def first_fault(error: ValidationError) -> str:

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from prompts.blocks import Blocks
+from prompts.blocks import PATH_VARIABLES, VARIABLES, Blocks
 from prompts.examples import Example
 from prompts.front_matter import FrontMatter, HistoryWindow, Labels, split_front_matter
 from prompts.quoting import ShownItem
@@ -15,6 +16,8 @@ from simulator.errors import PromptError, UnknownNameError
 
 _FOLDER = Path(__file__).parent / "templates"
 _SUFFIX = ".j2"
+
+Task: TypeAlias = Literal["click", "path"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class Template:
         sha256: Hexadecimal digest of `text`; goes into a run's manifest.
         path: Where it was read.
         blocks: The compiled blocks.
+        steps: The length of the path that a path template asks for; None for a click template.
     """
 
     front_matter: FrontMatter
@@ -34,6 +38,7 @@ class Template:
     sha256: str
     path: Path
     blocks: Blocks
+    steps: int | None = None
 
     @property
     def name(self) -> str:
@@ -47,8 +52,18 @@ class Template:
 
     @property
     def labels(self) -> Labels:
-        """The two answers."""
-        return self.front_matter.labels
+        """The two answers.
+
+        Raises:
+            PromptError: If the template asks for a path.
+        """
+        labels = self.front_matter.labels
+        if labels is None:
+            raise PromptError(
+                f"{self.path}: this template asks for a path, not for a click; choose a click "
+                f"template, such as {self.front_matter.domain}/click-{self.front_matter.language}."
+            )
+        return labels
 
     @property
     def history(self) -> HistoryWindow:
@@ -56,43 +71,52 @@ class Template:
         return self.front_matter.history
 
     @property
-    def _words(self) -> dict[str, str]:
-        """The labels without their model's methods: a sandboxed template gets plain data only."""
-        return {"click": self.labels.click, "skip": self.labels.skip}
+    def _everywhere(self) -> dict[str, object]:
+        """What every block gets: plain data, so that a sandboxed template meets no methods."""
+        if self.steps is not None:
+            return {"steps": self.steps}
+        return {"labels": {"click": self.labels.click, "skip": self.labels.skip}}
 
     def render_static(self, examples: Sequence[Example] = ()) -> str:
         """The part that is the same for all decisions of a run."""
-        return self.blocks.render("static", labels=self._words, examples=tuple(examples))
+        return self.blocks.render("static", examples=tuple(examples), **self._everywhere)
 
     def render_user(self, history: Sequence[ShownItem]) -> str:
         """The part that is the same for all candidates of a history (oldest first, windowed)."""
-        return self.blocks.render("user", labels=self._words, history=tuple(history))
+        return self.blocks.render("user", history=tuple(history), **self._everywhere)
 
     def render_candidate(self, item: ShownItem) -> str:
-        """The item and the question, without white space at the end."""
-        return self.blocks.render("candidate", labels=self._words, item=item).rstrip()
+        """The item and the question, without white space at the end.
+
+        For a path template the item is the target.
+        """
+        return self.blocks.render("candidate", item=item, **self._everywhere).rstrip()
 
 
-def template_names() -> tuple[str, ...]:
-    """The shipped templates, such as "movies/click-en", sorted."""
-    paths = _FOLDER.rglob(f"*{_SUFFIX}")
+def template_names(task: Task = "click") -> tuple[str, ...]:
+    """The shipped templates of a task, such as "movies/click-en", sorted."""
+    paths = _FOLDER.rglob(f"{task}-*{_SUFFIX}")
     return tuple(sorted(p.relative_to(_FOLDER).with_suffix("").as_posix() for p in paths))
 
 
-def load_template(name: str | Path) -> Template:
+def load_template(name: str | Path, *, steps: int | None = None) -> Template:
     """Read a shipped template by its name, or a user's own by its path.
 
     Args:
         name: A name from `template_names`, or the path of a file that ends in ".j2".
+        steps: Items of the path that a path template asks for, 1 or more; None for a click
+            template.
 
     Raises:
         UnknownNameError: If no template has the name.
-        PromptError: If the file is missing or faulty; names the file, the line and the field.
+        PromptError: If the file is missing or faulty, or of the other task; names the file, the
+            line and the field.
     """
     path = Path(name)
     if path.suffix != _SUFFIX:
-        if str(name) not in template_names():
-            raise UnknownNameError("template", str(name), template_names())
+        known = template_names("click" if steps is None else "path")
+        if str(name) not in known:
+            raise UnknownNameError("template", str(name), known)
         path = _FOLDER / f"{name}{_SUFFIX}"
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -101,5 +125,11 @@ def load_template(name: str | Path) -> Template:
     except UnicodeDecodeError as error:
         raise PromptError(f"{path}: the template is not UTF-8; save it as UTF-8.") from error
     front_matter, body = split_front_matter(text, str(path))
+    if (front_matter.task == "path") != (steps is not None):
+        raise PromptError(
+            f"{path}: this template's task is {front_matter.task!r}; a path template is loaded "
+            "with the number of `steps` to ask for, a click template without."
+        )
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return Template(front_matter, text, digest, path, Blocks(body, str(path)))
+    variables = VARIABLES if steps is None else PATH_VARIABLES
+    return Template(front_matter, text, digest, path, Blocks(body, str(path), variables), steps)
