@@ -50,8 +50,9 @@ class NudgingProtocol(Measurement):
             the simulation moves, or what a "sequence" model makes of the history.
         checkpoint: A sequence recommender's "own" training; or one "shared" training (ICLRec's)
             under every name.
-        padding: Side on which short histories are filled up for a sequence model; "right" with the
-            reading still at the last place is the released code's slip.
+        item_start: A sequence model's item vectors start at "random", or from the "simulator"'s own.
+        padding: Side on which short histories are filled up for a sequence model; "right", while the
+            reading stays at the last place, is the released code's slip.
         prototypes: Intentions found by "kmeans", or left "untrained" at their random start.
         nearest_prototype: By "euclidean" distance or by "cosine".
         liking: "sigmoid" or "inner", see `recommender.nudge.liking`.
@@ -74,6 +75,7 @@ class NudgingProtocol(Measurement):
     history: Literal["whole", "training"] = "whole"
     user_vector: Literal["preference", "sequence"] = "preference"
     checkpoint: Literal["own", "shared"] = "own"
+    item_start: Literal["random", "simulator"] = "random"
     padding: Literal["left", "right"] = "left"
     prototypes: Literal["kmeans", "untrained"] = "kmeans"
     nearest_prototype: Literal["euclidean", "cosine"] = "euclidean"
@@ -126,6 +128,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "history": "training",
         "user_vector": "sequence",
         "checkpoint": "shared",
+        "item_start": "simulator",
         "padding": "right",
         "prototypes": "untrained",
         "nearest_prototype": "cosine",

@@ -53,7 +53,7 @@ def test_every_recommender_has_a_name(data: Dataset, vectors: Vectors) -> None:
     for name in ("itmprec", "ipg", "popular", "random"):
         config = RunConfig.read(None, {"recommender": name, "nudge.intentions": 4})
         world = World(data, vectors, vectors, np.arange(3), np.arange(2))
-        assert hasattr(make_recommender(config, world), "recommend")
+        assert hasattr(make_recommender(config, world, nothing), "recommend")
 
 
 def test_settings_that_do_not_fit_are_named(tmp_path: Path) -> None:

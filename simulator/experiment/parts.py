@@ -15,55 +15,46 @@ from prompts import (
     shipped_examples,
     template_names,
 )
-from recommender import IPG, Arousal, ITMPRec, PopularItems, RandomItems
-from recommender.nudge import Intentions
+from recommender import IPG, Arousal, ITMPRec, NextItem, PopularItems, RandomItems
 from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
-from simulator.domain import Dataset, Vectors
+from simulator.domain import Dataset
 from simulator.engines import open_engine
 from simulator.errors import ConfigError
+from simulator.experiment.sequence import intentions, representation
 from simulator.experiment.split import split_log, users_split
 from simulator.experiment.world import Say, World, fit_vectors
 from simulator.interfaces import PreferenceEvolution, Recommender
 from simulator.preference import FixedWeight, StillOnArrival
 
 
-def make_recommender(config: RunConfig, world: World) -> Recommender:
-    """The recommender that the settings name."""
-    protocol, vectors = config.protocol, world.vectors
-    if config.recommender == "popular":
+def make_recommender(config: RunConfig, world: World, say: Say) -> Recommender:
+    """The recommender that the settings name; what it needs is trained, or found in the cache."""
+    name, protocol, vectors = config.recommender, config.protocol, world.vectors
+    if name == "popular":
         return PopularItems(world.data.interactions)
-    if config.recommender == "random":
+    if name == "random":
         return RandomItems()
-    if config.recommender == "ipg":
-        return IPG(vectors, liking=protocol.liking, nudge=protocol.nudge)
-    return ITMPRec(
-        vectors,
-        intentions=_intentions(config, vectors),
-        intention_weight=0 if "intention" in config.without else config.nudge.intention_weight,
-        liking=protocol.liking,
-        nudge=protocol.nudge,
-    )
-
-
-def _intentions(config: RunConfig, vectors: Vectors) -> Intentions:
-    n_intentions = min(config.nudge.intentions, len(vectors.item))
-    nearest_by = config.protocol.nearest_prototype
-    if config.protocol.prototypes == "untrained":
-        dimension = vectors.item.shape[1]
-        return Intentions.untrained(
-            n_intentions, dimension, seed=config.seed, nearest_by=nearest_by
+    if name == "ipg":
+        return IPG(
+            vectors,
+            representation=representation(config, world, say),
+            liking=protocol.liking,
+            nudge=protocol.nudge,
         )
-    return Intentions.fit(
-        vectors.item,
-        vectors.user,
-        n_intentions=n_intentions,
-        seed=config.seed,
-        nearest_by=nearest_by,
-    )
+    if name == "itmprec":
+        return ITMPRec(
+            vectors,
+            representation=representation(config, world, say),
+            intentions=intentions(config, world, say),
+            intention_weight=0 if "intention" in config.without else config.nudge.intention_weight,
+            liking=protocol.liking,
+            nudge=protocol.nudge,
+        )
+    return NextItem(representation(config, world, say, method=name))
 
 
-def make_evolution(config: RunConfig, world: World) -> PreferenceEvolution:
+def make_evolution(config: RunConfig, world: World, say: Say) -> PreferenceEvolution:
     """How users change at a click."""
     protocol = config.protocol
     by_arousal = protocol.arousal in ("every method", config.recommender)
@@ -71,6 +62,7 @@ def make_evolution(config: RunConfig, world: World) -> PreferenceEvolution:
     if by_arousal and "arousal" not in config.without:
         moving = Arousal(
             world.vectors,
+            representation=representation(config, world, say),
             top=config.nudge.arousal_items,
             pooling=config.nudge.pooling,
             floor=protocol.arousal_floor,

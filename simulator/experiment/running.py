@@ -51,7 +51,7 @@ def run_experiment(
     if config.clicks == "agent" and own is None:
         own = make_agent(config.agent, world.data, config.seed, say)
     try:
-        run = _play(config, out, world, own, distribution, progress)
+        run = _play(config, out, world, own, distribution, say, progress)
     finally:
         if own is not None and agent is None:
             own.close()
@@ -65,6 +65,7 @@ def _play(
     world: World,
     agent: AgentClicks | None,
     distribution: DistributionClicks | None,
+    say: Say,
     progress: Progress | None,
 ) -> Run:
     """All rounds, into the run directory."""
@@ -72,14 +73,14 @@ def _play(
     beside = {"distribution": distribution} if config.clicks == "agent" and config.beside else {}
     return simulate(
         world.data,
-        make_recommender(config, world),
+        make_recommender(config, world, say),
         clicks,
         rounds=config.rounds,
         seed=config.seed,
         targets=world.targets,
         users=world.users,
         vectors=world.vectors,
-        evolution=make_evolution(config, world),
+        evolution=make_evolution(config, world, say),
         draws=config.protocol.draws,
         beside={name: model for name, model in beside.items() if model is not None},
         out=out,

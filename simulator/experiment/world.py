@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,28 +69,31 @@ def fit_vectors(interactions: Interactions, settings: VectorConfig, seed: int, s
     from recommender.embeddings import GraphAUSettings, fit_graphau, load_vectors, save_vectors
 
     graphau = GraphAUSettings(dimension=settings.dimension, uniformity=settings.uniformity)
-    path = _cache_folder() / f"{_digest(interactions, asdict(graphau), seed)}.npz"
+    path = cached("vectors", interactions, "as trained", asdict(graphau), seed)
     if path.exists():
         return load_vectors(path)[0]
     say(f"training a graph embedding on {len(interactions):,} interactions")
     vectors = fit_graphau(interactions, graphau, seed=seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_vectors(path, vectors, asdict(graphau))
     return vectors
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "nudgesim" / "vectors"
+def cached(kind: str, interactions: Interactions, *settings: Any) -> Path:
+    """Where something trained is kept, named by everything that it depends on.
 
-
-def _digest(interactions: Interactions, settings: Mapping[str, Any], seed: int) -> str:
-    """Names vectors by everything that they depend on."""
-    digest = hashlib.sha256(json.dumps(["as trained", settings, seed]).encode())
+    Args:
+        kind: The folder in the cache, which is made.
+        interactions: What it is trained on.
+        settings: Anything JSON can hold.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(f"{interactions.n_users}, {interactions.n_items}".encode())
     for column in (interactions.user, interactions.item, interactions.time):
         digest.update(np.ascontiguousarray(column).tobytes())
-    return digest.hexdigest()[:24]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "nudgesim" / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{digest.hexdigest()[:24]}.npz"
 
 
 def _choose_users(data: Dataset, config: RunConfig) -> IntArray:
