@@ -1,17 +1,21 @@
 """IRN: the mask by hand, planning against the plain network, and a world with a way to go."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from recommender.nudge.irn import IRN, TILE
+from recommender.nudge.irn_files import load_irn, save_irn
 from recommender.nudge.irn_network import InfluentialNetwork, impressionability_mask
 from recommender.nudge.irn_settings import IRNSettings
 from recommender.nudge.irn_training import IRNEpoch, fit_irn
 from recommender.nudge.planned_path import ENDED
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing, TrainingSettings
 from simulator.domain import Dataset, Interactions, Ragged
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, DataError
 from simulator.interfaces import Recommender
 
 TINY = EncoderSettings(dimension=8, heads=2, max_length=6, dropout=0.1, attention_dropout=0.1)
@@ -190,6 +194,37 @@ def test_settings_out_of_range(data: Dataset) -> None:
         fit_irn(few, settings(), seed=0)
     with pytest.raises(ConfigError, match="User 30 is none of the 30"):
         IRN(untrained(30, 60), data.interactions.histories).paths(np.array([30]), np.array([0]))
+    with pytest.raises(ConfigError, match="30 histories for a network of 29 users"):
+        IRN(untrained(29, 60), data.interactions.histories)
+    with pytest.raises(DataError, match=r"diverged in epoch 1; lower learning_rate=1e\+30"):
+        fit_irn(data.interactions, settings(rate=1e30), seed=0)
+
+
+def test_a_network_comes_back_from_disk(data: Dataset, tmp_path: Path) -> None:
+    path, network = tmp_path / "irn.npz", untrained(30, 60)
+    save_irn(path, network, {"seed": 3})
+    loaded, metadata = load_irn(path)
+    assert (metadata, loaded.settings) == ({"seed": 3}, network.settings)
+    user, target = np.arange(30), np.full(30, 7)
+    histories = data.interactions.histories
+    np.testing.assert_array_equal(
+        IRN(loaded, histories).plan(user, target), IRN(network, histories).plan(user, target)
+    )
+    with pytest.raises(DataError, match=r"none.npz: There is no such file"):
+        load_irn(tmp_path / "none.npz")
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="Not a network of IRN"):
+        load_irn(path)
+    np.savez(path, about=np.frombuffer(b"{}", np.uint8))
+    with pytest.raises(DataError, match="Not a network of IRN"):
+        load_irn(path)
+
+
+def test_training_keeps_the_last_epoch_where_it_never_validates(data: Dataset) -> None:
+    rare = replace(settings(), training=TrainingSettings(batch=16, epochs=1, validate_every=5))
+    start = replace(rare, training=TrainingSettings(batch=16, epochs=1, learning_rate=1e-12))
+    moved = fit_irn(data.interactions, rare, seed=0).items.weight
+    assert not torch.allclose(moved, fit_irn(data.interactions, start, seed=0).items.weight)
 
 
 def walks(n_users: int, n_items: int, length: int, seed: int) -> Interactions:
@@ -221,7 +256,7 @@ def test_paths_get_nearer_to_the_target_than_unguided_ones() -> None:
         seed=0,
     )
     start = np.arange(n_items)
-    histories = Ragged.from_rows(start[:, None])
+    histories = Ragged.from_rows(np.arange(300)[:, None] % n_items)
     user = np.tile(start, 2)
     target = (user + np.repeat([rounds, -rounds], n_items)) % n_items
 

@@ -15,7 +15,7 @@ from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.domain import Catalogue, Dataset, Interactions, Vectors
 from simulator.engines import TransformersEngine
 from simulator.engines.scripted import ScriptedEngine
-from simulator.errors import ConfigError, PromptError, UnknownNameError
+from simulator.errors import ConfigError, DataError, PromptError, UnknownNameError
 from simulator.session import simulate
 
 TITLES = (
@@ -39,7 +39,7 @@ INTERACTIONS = Interactions.from_columns(
 )
 
 
-def planner(engine: ScriptedEngine, rounds: int = 4) -> LLMIPP:
+def planner(engine: ScriptedEngine, rounds: int = 4, answers: Path | None = None) -> LLMIPP:
     template = load_template("movies/path-en", steps=rounds)
     return LLMIPP(
         engine,
@@ -48,6 +48,7 @@ def planner(engine: ScriptedEngine, rounds: int = 4) -> LLMIPP:
         INTERACTIONS.histories,
         rounds=rounds,
         beyond=PopularItems(INTERACTIONS),
+        answers=answers,
     )
 
 
@@ -124,6 +125,7 @@ def test_a_path_is_parsed_strictly_and_every_line_counted() -> None:
         "paths_planned": 2,
         "paths_failed": 0,
         "paths_with_target": 2,
+        "answers_kept": 0,
         "steps_parsed": 8,
         "steps_unknown": 2,
         "steps_seen": 4,
@@ -158,6 +160,33 @@ def test_identical_prompts_are_asked_once() -> None:
     assert len(engine.prompts) == 3
     ipp.paths(np.array([2, 1]), np.array([7, 7]))
     assert len(engine.prompts) == 3
+
+
+def test_answers_are_kept_across_runs_and_crashes(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "answers.jsonl"
+    user, target = np.array([0, 1]), np.array([7, 7])
+    first = ScriptedEngine(text=lambda text: "" if "Sabrina" in text else "Alien\nThe Matrix")
+    expected = planner(first, answers=path).paths(user, target)
+    lines = path.read_bytes()
+    assert (len(first.prompts), lines.count(b"\n")) == (2, 2)
+
+    silent = ScriptedEngine(text=lambda _: "never asked")
+    again = planner(silent, answers=path)
+    np.testing.assert_array_equal(again.paths(user, target), expected)
+    assert silent.prompts == []
+    assert again.usage()["answers_kept"] == 2
+    planner(silent, rounds=3, answers=path).paths(user, target)
+    assert len(silent.prompts) == 2  # another length is another question
+
+    path.write_bytes(lines[:-9])  # as a crash may leave it
+    torn = planner(ScriptedEngine(text=lambda _: ""), answers=path)
+    np.testing.assert_array_equal(torn.paths(user, target), expected)
+    assert torn.usage()["answers_kept"] == 1
+    assert path.read_bytes() == lines
+
+    path.write_text("something else\n")
+    with pytest.raises(DataError, match=r"answers.jsonl, line 1: Not an answer"):
+        planner(silent, answers=path)
 
 
 def test_the_prompt_names_history_target_and_length() -> None:

@@ -12,6 +12,7 @@ from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_reading import Reading
 from recommender.nudge.planned_path import ENDED, PlannedPath
 from simulator.domain import BoolArray, FloatArray, IntArray, Ragged
+from simulator.errors import ConfigError
 from simulator.interfaces import Recommender
 
 TILE = 256
@@ -21,10 +22,10 @@ TILE = 256
 class IRN(PlannedPath):
     """The influential recommender network's paths (Zhu et al., ICDE 2023).
 
-    Each step takes the unseen item of largest `P(i | history, path so far, target, u)`. The path
-    has `rounds` places and the network knows how far off the target is, so it comes last or
-    earlier; after it, or where the user has it already, the network goes on with its best items
-    unseen. A path ends early only when the user has nothing unseen left.
+    Each step takes the unseen item of largest `P(i | history, path so far, target, u)`. The target
+    has its place after the last of `rounds` steps, as in training, and may be chosen at any of
+    them, or never; once it is on the path, or if the user had it before, the network goes on with
+    its best items unseen. A path ends early only when the user has nothing unseen left.
 
     Planning computes in double precision: roundings that depend on who else is planned for cannot
     reach a choice.
@@ -35,7 +36,7 @@ class IRN(PlannedPath):
         beyond: See `PlannedPath`; only needed where somebody else shows items too.
 
     Raises:
-        ConfigError: If histories and network are of different catalogues.
+        ConfigError: If histories and network are of different users or catalogues.
     """
 
     def __init__(
@@ -46,6 +47,11 @@ class IRN(PlannedPath):
         beyond: Recommender | None = None,
     ) -> None:
         super().__init__(histories, network.n_items, rounds=network.settings.rounds, beyond=beyond)
+        if len(histories) != network.users.num_embeddings:
+            raise ConfigError(
+                f"{len(histories)} histories for a network of {network.users.num_embeddings} "
+                "users; pass those of the data that it was trained on."
+            )
         self.network = network.eval()
         self._exact = copy.deepcopy(network).double()
         with torch.inference_mode():

@@ -15,7 +15,7 @@ from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_settings import IRNSettings
 from recommender.sequence.windows import windows
 from simulator.domain import IntArray, Interactions, Ragged
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, DataError
 from simulator.seeding import generator
 
 _FEWEST_HELD_OUT = 2
@@ -56,10 +56,11 @@ def fit_irn(
         interactions: The training part of a log.
         settings: Of the method.
         seed: Of the start, the windows and the dropout.
-        progress: Called after each epoch.
+        progress: Called after each epoch that is validated.
 
     Raises:
         ConfigError: If no history has four items.
+        DataError: If training diverged.
     """
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed & (2**63 - 1))
@@ -95,14 +96,19 @@ def _fit(
         network.train()
         losses = []
         for batch in _batches(train, network.slots + 1, training.batch, draws):
-            loss = _loss(network, batch, batch.asked)
+            loss = _loss(network, batch)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
             losses.append(loss.item())
-        if number % training.validate_every:
+        if number % training.validate_every and number < training.epochs:
             continue
         held_out = _validate(network, validation, training.batch)
+        if not np.isfinite(held_out):
+            raise DataError(
+                f"Training diverged in epoch {number}; lower "
+                f"learning_rate={training.learning_rate:g}."
+            )
         if progress is not None:
             progress(IRNEpoch(number, float(np.mean(losses)), held_out))
         if held_out < best_loss:
@@ -177,10 +183,10 @@ def _as_windows(histories: Ragged, columns: int, rows: IntArray) -> Tensor:
     return torch.from_numpy(windows(histories.take(rows), columns).astype(np.int64))
 
 
-def _loss(network: InfluentialNetwork, batch: _Windows, asked: Tensor) -> Tensor:
+def _loss(network: InfluentialNetwork, batch: _Windows) -> Tensor:
     """Mean cross entropy at the positions asked for."""
-    states = network(batch.user, batch.ids[:, -1], batch.ids[:, :-1])[asked]
-    return cross_entropy(states @ network.item_vectors().T, batch.ids[:, 1:][asked] - 1)
+    states = network(batch.user, batch.ids[:, -1], batch.ids[:, :-1])[batch.asked]
+    return cross_entropy(states @ network.item_vectors().T, batch.ids[:, 1:][batch.asked] - 1)
 
 
 def _validate(network: InfluentialNetwork, held_out: _Windows, size: int) -> float:
@@ -189,7 +195,7 @@ def _validate(network: InfluentialNetwork, held_out: _Windows, size: int) -> flo
     with torch.inference_mode():
         for first in range(0, len(held_out.user), size):
             batch = held_out[first : first + size]
-            total += float(_loss(network, batch, batch.asked)) * int(batch.asked.sum())
+            total += float(_loss(network, batch)) * int(batch.asked.sum())
     return total / int(held_out.asked.sum())
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from recommender.nudge.answer_store import AnswerStore
 from recommender.nudge.planned_path import ENDED, PlannedPath
 from recommender.nudge.title_index import TitleIndex, written_title
 from simulator.describe import describe
@@ -17,6 +19,8 @@ from simulator.interfaces import Engine, Prompt, Recommender
 RenderPaths = Callable[[Ragged, IntArray], Sequence[Prompt]]
 """Histories (n rows) and their targets, shape (n,), to n prompts, each asking for a path."""
 
+_KEPT_TOGETHER = 1024
+"""Answers between two writes of the store: what an interruption costs at most."""
 _TOKENS_A_STEP = 24
 """Room for a numbered title of about fifteen words."""
 
@@ -40,9 +44,12 @@ class LLMIPP(PlannedPath):
         rounds: Longest path, 1 or more; what the prompts ask for.
         beyond: Who recommends after the end of a path.
         max_tokens: Length of an answer, 1 or more; 24 a step by default.
+        answers: File that keeps the model's answers, so that neither a resumed run nor another run
+            with the same prompts asks again.
 
     Raises:
         ConfigError: If a setting is out of range.
+        DataError: If `answers` holds something else.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class LLMIPP(PlannedPath):
         rounds: int,
         beyond: Recommender,
         max_tokens: int | None = None,
+        answers: Path | None = None,
     ) -> None:
         super().__init__(histories, len(titles), rounds=rounds, beyond=beyond)
         if max_tokens is not None and max_tokens < 1:
@@ -63,6 +71,7 @@ class LLMIPP(PlannedPath):
         self.render = render
         self.max_tokens = max_tokens or _TOKENS_A_STEP * rounds
         self._titles = TitleIndex(titles)
+        self._store = None if answers is None else AnswerStore(answers, self._identity())
         self._counts: Counter[str] = Counter()
 
     def plan(self, user: IntArray, target: IntArray) -> IntArray:
@@ -71,7 +80,7 @@ class LLMIPP(PlannedPath):
         prompts = self.render(past, target)
         index: dict[Prompt, int] = {}
         asked = [index.setdefault(prompt, len(index)) for prompt in prompts]
-        texts = self.engine.generate(list(index), max_tokens=self.max_tokens)
+        texts = self._answers(list(index))
         out = np.full((len(user), self.rounds), ENDED, dtype=np.int32)
         for row, number in enumerate(asked):
             path = self._read(texts[number], set(past[row].tolist()))
@@ -79,6 +88,24 @@ class LLMIPP(PlannedPath):
             self._counts["paths_failed"] += not path
             self._counts["paths_with_target"] += int(target[row]) in path
         return out
+
+    def _answers(self, prompts: list[Prompt]) -> list[str]:
+        """What the model writes, row for row; what the store has is not asked for again."""
+        if self._store is None:
+            return self.engine.generate(prompts, max_tokens=self.max_tokens)
+        new = [prompt for prompt in prompts if self._store.get(prompt.text) is None]
+        self._counts["answers_kept"] += len(prompts) - len(new)
+        for start in range(0, len(new), _KEPT_TOGETHER):
+            asked = new[start : start + _KEPT_TOGETHER]
+            texts = self.engine.generate(asked, max_tokens=self.max_tokens)
+            answered = zip(asked, texts, strict=True)
+            self._store.add({prompt.text: text for prompt, text in answered})
+        return [self._store.get(prompt.text) or "" for prompt in prompts]
+
+    def _identity(self) -> str:
+        """What decides an answer beside the prompt."""
+        parts = (getattr(self.engine, name, None) for name in ("name", "model", "revision"))
+        return f"{', '.join(str(part) for part in parts)}, {self.max_tokens} tokens"
 
     def _read(self, text: str, seen: set[int]) -> list[int]:
         """The path that an answer holds; what is dropped is counted."""
@@ -105,13 +132,15 @@ class LLMIPP(PlannedPath):
         """Counters since its making; what the engine spent is the engine's to say.
 
         `paths_planned`, those of them without a single step (`paths_failed`) and those that the
-        target is on (`paths_with_target`). Lines of the answers: `steps_parsed`, `steps_unknown`
-        (no title of the catalogue), `steps_seen` (in the history, or a repeat), `steps_too_many`.
-        `steps_beyond`: items shown that `beyond` chose.
+        target is on (`paths_with_target`). `answers_kept`: prompts whose answer the file had.
+        Lines of the answers: `steps_parsed`, `steps_unknown` (no title of the catalogue),
+        `steps_seen` (in the history, or a repeat), `steps_too_many`. `steps_beyond`: items shown
+        that `beyond` chose.
         """
         names = (
             "paths_failed",
             "paths_with_target",
+            "answers_kept",
             "steps_parsed",
             "steps_unknown",
             "steps_seen",
