@@ -16,7 +16,7 @@ class Epoch:
 
     Attributes:
         number: From 1.
-        loss: Mean over the epoch's steps.
+        loss: What the method minimises: a step's mean, or an interaction's share.
         recall: Recall@20 of the validation items.
     """
 
