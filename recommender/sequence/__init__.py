@@ -7,16 +7,24 @@ from recommender.sequence.settings import EncoderSettings, FrequencyMixing, Trai
 from recommender.sequence.windows import windows
 
 if TYPE_CHECKING:
+    from recommender.sequence.bsarec import BSARec
     from recommender.sequence.encoder import SequenceEncoder
+    from recommender.sequence.iclrec import ICLRec
+    from recommender.sequence.icsrec import ICSRec
     from recommender.sequence.model import SequenceModel
+    from recommender.sequence.mstein import MStein
     from recommender.sequence.objective import Batch, Objective, TrainingSequences
     from recommender.sequence.sasrec import SASRec
     from recommender.sequence.training import SequenceEpoch, fit_sequence_model
 
 __all__ = [
+    "BSARec",
     "Batch",
     "EncoderSettings",
     "FrequencyMixing",
+    "ICLRec",
+    "ICSRec",
+    "MStein",
     "Objective",
     "SASRec",
     "SequenceEncoder",
@@ -32,7 +40,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BSARec": "bsarec",
     "Batch": "objective",
+    "ICLRec": "iclrec",
+    "ICSRec": "icsrec",
+    "MStein": "mstein",
     "Objective": "objective",
     "SASRec": "sasrec",
     "SequenceEncoder": "encoder",

@@ -12,12 +12,13 @@ from simulator.scores import inner, rank_among, tiles
 
 
 class Encodes(Protocol):
-    """Anything that makes vectors of histories to be scored against its items."""
+    """Anything that makes vectors of histories to be scored against its items.
 
-    @property
-    def items(self) -> FloatArray:
-        """Item vectors, shape (n_items, d)."""
-        ...
+    Attributes:
+        items: shape (n_items, d).
+    """
+
+    items: FloatArray
 
     def encode(self, histories: Ragged) -> FloatArray:
         """Vectors of n histories, shape (n, d)."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recommender.sequence.encoder import SequenceEncoder
 from simulator.domain import BoolArray, FloatArray, IntArray
@@ -103,10 +104,15 @@ def _compact(windows: IntArray, read: BoolArray) -> tuple[IntArray, IntArray]:
 
 def _distinct(windows: IntArray) -> tuple[IntArray, IntArray]:
     """One row of each kind, and each row's kind."""
-    weights = np.random.default_rng(0).integers(1, 2**63, windows.shape[1], dtype=np.uint64)
-    mixed = windows.astype(np.uint64) @ (weights | np.uint64(1))
-    _, first, place = np.unique(mixed, return_index=True, return_inverse=True)
+    _, first, place = np.unique(_mixed(windows), return_index=True, return_inverse=True)
     if not np.array_equal(windows[first[place]], windows):
         # Two different windows share a number: compare them in full.
         _, first, place = np.unique(windows, axis=0, return_index=True, return_inverse=True)
     return first, place.reshape(-1)
+
+
+def _mixed(windows: IntArray) -> NDArray[np.uint64]:
+    """A number for each window, which two different ones hardly ever share."""
+    weights = np.random.default_rng(0).integers(0, 2**63, windows.shape[1], dtype=np.uint64)
+    product: NDArray[np.uint64] = windows.astype(np.uint64) @ weights
+    return product

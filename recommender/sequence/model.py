@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,17 @@ class SequenceModel:
         encoder: Trained; it is put into evaluation mode.
         prototypes: Centres of users' intentions, float32, shape (k, d); None where the method
             learns none.
+
+    Attributes:
+        items: e_i, float32, shape (n_items, d).
     """
 
     def __init__(self, encoder: SequenceEncoder, *, prototypes: FloatArray | None = None) -> None:
         self.encoder = encoder.eval()
         self.prototypes = None if prototypes is None else prototypes.astype(np.float32)
+        with torch.no_grad():
+            self.items: FloatArray = encoder.item_vectors().numpy().copy()
         self._encoded = EncodedBlocks()
-
-    @cached_property
-    def items(self) -> FloatArray:
-        """e_i, float32, shape (n_items, d)."""
-        return self.encoder.item_vectors().detach().numpy().copy()
 
     def users(self, view: RoundView) -> FloatArray:
         """f_u, the encoder's output for the histories of the moment, float32, shape (n, d).
