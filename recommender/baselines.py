@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.unseen import best_unseen, check_view
+from recommender.unseen import check_view
 from simulator.domain import FloatArray, IntArray, Interactions
 from simulator.interfaces import RoundView
 from simulator.scores import tiles
@@ -55,7 +55,8 @@ class PopularItems:
         Raises:
             ConfigError: If a user has seen everything, or the catalogue is another.
         """
-        n_items = len(self.popularity)
-        return best_unseen(
-            view, n_items, lambda part: np.tile(self.popularity, (part.stop - part.start, 1))
-        )
+        check_view(view, len(self.popularity))
+        best = np.empty(len(view), dtype=np.int32)
+        for part in tiles(len(view)):
+            best[part] = np.where(view.seen[part], -1, self.popularity).argmax(axis=1)
+        return best

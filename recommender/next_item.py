@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from recommender.representation import Representation
-from recommender.unseen import best_unseen
+from recommender.unseen import check_view
 from simulator.describe import describe
-from simulator.domain import FloatArray, IntArray
+from simulator.domain import IntArray
 from simulator.interfaces import RoundView
-from simulator.scores import inner
+from simulator.search import ItemSearch
 
 
 class NextItem:
@@ -19,6 +19,7 @@ class NextItem:
 
     def __init__(self, representation: Representation) -> None:
         self.representation = representation
+        self._search = ItemSearch(representation.items)
 
     def recommend(self, view: RoundView) -> IntArray:
         """Catalogue rows, int32, shape (n,).
@@ -26,13 +27,8 @@ class NextItem:
         Raises:
             ConfigError: If a user has seen everything, or the catalogue is another.
         """
-        items = self.representation.items
-        users = self.representation.users(view)
-
-        def score(part: slice) -> FloatArray:
-            return inner(users[part], items)
-
-        return best_unseen(view, len(items), score)
+        check_view(view, len(self._search))
+        return self._search.top(self.representation.users(view), view.seen, 1)[:, 0]
 
     def describe(self) -> str:
         """The settings that decide what it shows."""

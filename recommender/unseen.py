@@ -1,15 +1,11 @@
-"""Choosing the best item not seen yet, a tile of episodes at a time."""
+"""What every recommender needs of a view: its own catalogue, and something left to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from simulator.domain import FloatArray, IntArray
 from simulator.errors import ConfigError
 from simulator.interfaces import RoundView
-from simulator.scores import each_tile
 
 
 def check_view(view: RoundView, n_items: int) -> None:
@@ -30,30 +26,3 @@ def check_view(view: RoundView, n_items: int) -> None:
             f"({len(exhausted)} such episodes), so nothing is left to recommend. "
             "Run fewer rounds, leave such users out, or use a larger catalogue."
         )
-
-
-def best_unseen(view: RoundView, n_items: int, score: Callable[[slice], FloatArray]) -> IntArray:
-    """The unseen item of highest score in each episode; ties go to the lower row.
-
-    Args:
-        view: n episodes.
-        n_items: Catalogue size.
-        score: Scores of a range of episodes, shape (rows, n_items), in an array of its own: it is
-            overwritten.
-
-    Returns:
-        Catalogue rows, int32, shape (n,).
-
-    Raises:
-        ConfigError: As `check_view`.
-    """
-    check_view(view, n_items)
-    best = np.empty(len(view), dtype=np.int32)
-
-    def best_of_tile(part: slice) -> None:
-        scores = score(part)
-        np.copyto(scores, -np.inf, where=view.seen[part])
-        best[part] = scores.argmax(axis=1)
-
-    each_tile(len(view), best_of_tile)
-    return best

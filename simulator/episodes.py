@@ -10,17 +10,19 @@ import numpy as np
 from simulator.domain import BoolArray, FloatArray, IntArray, Ragged, Vectors
 from simulator.interfaces import RoundView
 from simulator.preference import evolve
-from simulator.scores import each_tile, inner, paired, rank_among
+from simulator.scores import paired
+from simulator.search import ItemSearch
 
 _UNSHOWN = -1
 _BLOCK_CELLS = 2**26
+_MEASURED = 8192
 
 
 class Episodes:
     """All episodes of a run, advanced together.
 
-    Memory: for each episode d + 2 x (rounds x slate) four-byte numbers, and for each block of
-    episodes a bool for each of its (episode, item) pairs, at most 64 MiB unless one row is more.
+    Memory: for each episode d + 2 four-byte numbers and rounds x slate of five bytes, and for each
+    block of episodes a bool for each of its (episode, item) pairs, about 64 MiB.
 
     Attributes:
         user: int32, shape (n,).
@@ -41,6 +43,10 @@ class Episodes:
         self.clicked: BoolArray = np.empty((len(user), 0, 1), dtype=bool)
         self._histories = histories
         self._vectors = vectors
+        self._search = None if vectors is None else ItemSearch(vectors.item)
+        self._moved = np.ones(len(user), dtype=bool)
+        self._similarity = np.full(len(user), np.nan, dtype=np.float32)
+        self._rank = np.full(len(user), -1, dtype=np.int32)
 
     @classmethod
     def pairs(
@@ -65,27 +71,35 @@ class Episodes:
 
     def view(self, block: slice, round: int, seed: int, n_items: int) -> RoundView:
         """What the recommender may look at for a block."""
-        before = self._histories.take(self.user[block])
-        shown = self.shown[block, : round - 1].reshape(block.stop - block.start, -1)
-        seen = before.mask(n_items)
-        seen[np.repeat(np.arange(len(shown)), shown.shape[1]), shown.ravel()] = True
+        from simulator.kernels import lay_out
+
+        n = block.stop - block.start
+        user = self.user[block]
+        shown = self.shown[block, : round - 1].reshape(n, -1)
+        clicked = self.clicked[block, : round - 1].reshape(shown.shape)
+        offsets = np.zeros(n + 1, dtype=np.int64)
+        np.cumsum(self._histories.lengths[user] + clicked.sum(axis=1), out=offsets[1:])
+        history = np.empty(offsets[-1], dtype=np.int32)
+        seen = np.zeros((n, n_items), dtype=bool)
+        lay_out(
+            self._histories.values,
+            self._histories.offsets,
+            user,
+            shown,
+            clicked,
+            history,
+            offsets,
+            seen,
+        )
         return RoundView(
             round=round,
             seed=seed,
-            user=self.user[block],
+            user=user,
             target=self.target[block],
-            history=before.join(self._accepted(block)),
+            history=Ragged(history, offsets),
             seen=seen,
             preference=None if self.preference is None else self.preference[block],
         )
-
-    def _accepted(self, block: slice) -> Ragged:
-        """The items clicked in this run, oldest first, one row an episode."""
-        clicked = self.clicked[block].reshape(block.stop - block.start, -1)
-        items = self.shown[block].reshape(clicked.shape)
-        offsets = np.zeros(len(clicked) + 1, dtype=np.int64)
-        np.cumsum(clicked.sum(axis=1), out=offsets[1:])
-        return Ragged(items[clicked], offsets)
 
     def open_round(self, slate: int) -> None:
         """Make room for one more round of `slate` items an episode."""
@@ -107,6 +121,7 @@ class Episodes:
         """
         self.shown[block, -1] = items
         self.clicked[block, -1] = clicked
+        self._moved[block] |= clicked.any(axis=1)
         if self.preference is None or self._vectors is None:
             return
         for position in range(items.shape[1]):
@@ -130,23 +145,21 @@ class Episodes:
         Returns:
             (float32 (n,), int32 (n,)); NaN and -1 without vectors or target.
         """
-        similarity = np.full(len(self), np.nan, dtype=np.float32)
-        rank = np.full(len(self), -1, dtype=np.int32)
-        if self.preference is None or self._vectors is None or not (self.target >= 0).all():
-            return similarity, rank
-        preference, items = self.preference, self._vectors.item
+        if self._search is not None and (self.target >= 0).all():
+            # Where nothing was clicked, both are as they were.
+            moved = np.flatnonzero(self._moved)
+            for start in range(0, len(moved), _MEASURED):
+                self._measure(moved[start : start + _MEASURED])
+            self._moved[:] = False
+        return self._similarity.copy(), self._rank.copy()
 
-        def measure_tile(part: slice) -> None:
-            similarity[part] = paired(preference[part], items[self.target[part]])
-            scores = inner(preference[part], items)
-            known = self._histories.take(self.user[part]).mask(len(items))
-            # A target that is itself in the history still has a place among the others.
-            known[np.arange(len(known)), self.target[part]] = False
-            scores[known] = -np.inf
-            rank[part] = rank_among(scores, self.target[part])
-
-        each_tile(len(self), measure_tile)
-        return similarity, rank
+    def _measure(self, rows: IntArray) -> None:
+        assert self._search is not None
+        assert self._vectors is not None
+        assert self.preference is not None
+        preference, target = self.preference[rows], self.target[rows]
+        self._similarity[rows] = paired(preference, self._vectors.item[target])
+        self._rank[rows] = self._search.rank(preference, target, self._histories, self.user[rows])
 
     def state(self) -> dict[str, np.ndarray]:
         """What a resume needs."""
@@ -157,3 +170,4 @@ class Episodes:
         """Go on from `state()`."""
         self.shown, self.clicked = state["shown"], state["clicked"]
         self.preference = state.get("preference")
+        self._moved[:] = True

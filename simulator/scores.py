@@ -51,38 +51,28 @@ def inner(rows: FloatArray, columns: FloatArray) -> FloatArray:
         rows: shape (n, d), finite.
         columns: shape (m, d), finite.
     """
-    fixed_columns, column_scale = _fixed_point(columns)
+    wide = on_grid(columns).astype(np.float64).T
     out = np.empty((len(rows), len(columns)), dtype=np.float32)
     for part in tiles(len(rows)):
-        fixed_rows, row_scale = _fixed_point(rows[part])
-        product = fixed_rows @ fixed_columns.T
-        product *= row_scale[:, None]
-        np.multiply(product, column_scale, out=out[part], casting="same_kind")
+        np.matmul(on_grid(rows[part]).astype(np.float64), wide, out=out[part], casting="same_kind")
     return out
 
 
 def paired(left: FloatArray, right: FloatArray) -> FloatArray:
     """Row-wise inner products `sum_k left[n, k] * right[n, k]` in float32, shape (n,)."""
-    fixed_left, left_scale = _fixed_point(left)
-    fixed_right, right_scale = _fixed_point(right)
-    sums = np.einsum("nk,nk->n", fixed_left, fixed_right)
-    return np.asarray(sums * left_scale * right_scale, dtype=np.float32)
+    sums = np.einsum("nk,nk->n", on_grid(left), on_grid(right), dtype=np.float64)
+    return sums.astype(np.float32)
 
 
-def _fixed_point(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rows on the grid, entries below 1, and the power of two taken out of each, shape (n,)."""
-    wide = rows.astype(np.float64)
-    width = wide.shape[1]
-    _, exponent = np.frexp(np.abs(wide).max(axis=1, initial=0.0))
-    scale = np.ldexp(1.0, exponent)
-    wide /= scale[:, None]
-    # width products of 2 x bits each must sum up within float64's 53 bits.
-    bits = (53 - int(np.ceil(np.log2(max(width, 1))))) // 2
+def on_grid(rows: FloatArray) -> FloatArray:
+    """Rows rounded to a grid each, float32, shape (n, d); products and sums of such are exact."""
+    width = rows.shape[1]
+    _, exponent = np.frexp(np.abs(rows).max(axis=1, initial=0.0))
+    # Width products of 2 x bits each must sum up within float64's 53 bits; float32 holds 24.
+    bits = min(24, (53 - int(np.ceil(np.log2(max(width, 1))))) // 2)
     # Adding 1.5 x 2**(52 - bits) leaves no room for digits below 2**-bits: it rounds to the grid.
-    rounder = 1.5 * 2.0 ** (52 - bits)
-    wide += rounder
-    wide -= rounder
-    return wide, scale
+    rounder = np.ldexp(1.5, exponent.astype(np.int64) + 52 - bits)[:, None]
+    return np.asarray((rows + rounder) - rounder, dtype=np.float32)
 
 
 def rank_among(scores: FloatArray, column: IntArray) -> IntArray:

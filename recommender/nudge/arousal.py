@@ -15,7 +15,7 @@ from simulator.domain import FloatArray, IntArray, Vectors
 from simulator.domain.vectors import unit_rows
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.interfaces import RoundView
-from simulator.scores import inner, tiles
+from simulator.search import ItemSearch
 
 _POOLS: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "sum": np.nansum}
 
@@ -78,6 +78,7 @@ class Arousal:
         self.representation = representation or PresentPreference(vectors)
         self.directions: FloatArray = unit_rows(self.representation.items)
         """Item vectors of length 1, float32, shape (n_items, d)."""
+        self._search = ItemSearch(self.directions)
 
     def kept_weight(self, view: RoundView) -> FloatArray:
         """beta_u in [0, 1], float32, shape (n,).
@@ -85,30 +86,24 @@ class Arousal:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        users, target = self.representation.users(view), check_targets(view, len(self.directions))
-        check_view(view, len(self.directions))
-        sensitivity = np.empty(len(view), dtype=np.float32)
-        for part in tiles(len(view)):
-            # A user's length scales all its cosines alike, and so leaves their order alone.
-            liking = inner(users[part], self.directions)
-            np.copyto(liking, -np.inf, where=view.seen[part])
-            sensitivity[part] = self._pool(liking, target[part])
+        check_view(view, len(self._search))
+        users, target = self.representation.users(view), check_targets(view, len(self._search))
+        # A user's length scales all its cosines alike, and so leaves their order alone.
+        favourites = self._search.top(users, view.seen, min(self.top, len(self._search)))
+        sensitivity = self._pool(favourites, target).astype(np.float32)
         kept: FloatArray = np.clip(sensitivity, np.float32(self.floor), 1)
         if self.keeps == "complement":
             kept = 1 - kept
         return kept if self.decimals is None else kept.round(self.decimals)
 
-    def _pool(self, liking: FloatArray, target: IntArray) -> FloatArray:
-        """Pooled cosine to the target of each row's `top` items, shape (rows,)."""
-        n_items = liking.shape[1]
-        top = min(self.top, n_items)
-        favourites = np.argpartition(liking, n_items - top, axis=1)[:, n_items - top :]
-        distinct, place = np.unique(target, return_inverse=True)
-        to_target = inner(self.directions[distinct], self.directions)
-        # In double precision, so that the favourites' order cannot show in their mean.
-        cosine = to_target[place[:, None], favourites].astype(np.float64)
-        cosine[np.take_along_axis(liking, favourites, axis=1) == -np.inf] = np.nan
-        return np.asarray(_POOLS[self.pooling](cosine, axis=1))
+    def _pool(self, favourites: IntArray, target: IntArray) -> FloatArray:
+        """Pooled cosine of each row's items to its target, shape (n,)."""
+        distinct, row = np.unique(target, return_inverse=True)
+        cosines = self._search.products(self.directions[distinct])
+        # A place without an item, where too few are unseen, is left out.
+        cosines = np.pad(cosines, ((0, 0), (0, 1)), constant_values=np.nan)
+        pooled = _POOLS[self.pooling](cosines[row[:, None], favourites].astype(np.float64), axis=1)
+        return np.asarray(pooled)
 
     def describe(self) -> str:
         """The settings that decide how users move."""

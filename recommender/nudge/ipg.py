@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from recommender.nudge.liking import Liking, liking_of
+from recommender.nudge.liking import Liking, check_liking
 from recommender.nudge.steering import Nudge, Similarity, check_targets
 from recommender.representation import PresentPreference, Representation
-from recommender.unseen import best_unseen
+from recommender.unseen import check_view
 from simulator.describe import describe
-from simulator.domain import FloatArray, IntArray, Vectors
+from simulator.domain import IntArray, Vectors
 from simulator.interfaces import RoundView
-from simulator.scores import inner
+from simulator.search import ItemSearch, Score
 
 
 class IPG:
@@ -25,7 +25,7 @@ class IPG:
         representation: The vectors to score with; the users' present preferences by default, or a
             sequence model, which knows of users what their histories tell.
         liking: "sigmoid" takes the sigmoid of f_u . e_i, "inner" f_u . e_i as it stands; see
-            `liking_of` for why it matters.
+            `check_liking` for why it matters.
         nudge: "inner" or "cosine"; see `Nudge`.
 
     Raises:
@@ -40,11 +40,12 @@ class IPG:
         liking: Liking = "sigmoid",
         nudge: Similarity = "inner",
     ) -> None:
+        check_liking(liking)
         self.vectors = vectors
         self.representation = representation or PresentPreference(vectors)
-        self.liking = liking
+        self.liking: Liking = liking
         self.nudge = Nudge(self.representation.items, nudge)
-        self._liking = liking_of(liking)
+        self._search = ItemSearch(self.representation.items)
 
     def recommend(self, view: RoundView) -> IntArray:
         """Catalogue rows, int32, shape (n,).
@@ -52,15 +53,10 @@ class IPG:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        items = self.representation.items
-        users, target = self.representation.users(view), check_targets(view, len(items))
-
-        def score(part: slice) -> FloatArray:
-            scores = self._liking(inner(users[part], items))
-            scores *= self.nudge(users[part], target[part])
-            return scores
-
-        return best_unseen(view, len(items), score)
+        check_view(view, len(self._search))
+        users, target = self.representation.users(view), check_targets(view, len(self._search))
+        score = Score(self.liking, self.nudge(users, target))
+        return self._search.best(users, score, view.seen)
 
     def describe(self) -> str:
         """The settings that decide what it shows."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from recommender.nudge.intention import Intentions
-from recommender.nudge.liking import Liking, liking_of
+from recommender.nudge.liking import Liking, check_liking, liked
 from recommender.nudge.steering import Nudge, Similarity, check_targets
 from recommender.representation import PresentPreference, Representation
-from recommender.unseen import best_unseen
+from recommender.unseen import check_view
 from simulator.describe import describe
 from simulator.domain import FloatArray, IntArray, Vectors
 from simulator.errors import ConfigError
 from simulator.interfaces import RoundView
 from simulator.scores import inner
+from simulator.search import ItemSearch, Score
 
 
 class ITMPRec:
@@ -30,7 +33,7 @@ class ITMPRec:
             sequence model, which knows of users what their histories tell.
         intention_weight: lambda, 0 or more; 0 leaves IPG.
         liking: "sigmoid" takes the sigmoid of f_u . e_i and of c_u . c_i, "inner" both as they
-            stand; see `liking_of` for why it matters.
+            stand; see `check_liking` for why it matters.
         nudge: "inner" or "cosine"; see `Nudge`.
 
     Raises:
@@ -55,8 +58,8 @@ class ITMPRec:
                 "A representation needs intentions of its own space: pass `intentions`, "
                 "for instance Intentions.fit(representation.items, n_intentions=32, seed=0)."
             )
-        self.liking = liking
-        self._liking = liking_of(liking)
+        check_liking(liking)
+        self.liking: Liking = liking
         self.vectors = vectors
         self.representation = representation or PresentPreference(vectors)
         self.intentions = intentions or Intentions.fit(
@@ -71,9 +74,10 @@ class ITMPRec:
                 "give both the same space."
             )
         item_prototypes = prototypes[self.intentions.nearest(items)]
-        self._bonus: FloatArray = self._liking(inner(prototypes, item_prototypes))
+        shared = liked(liking, inner(prototypes, item_prototypes))
+        self._bonus: FloatArray = np.float32(intention_weight) * shared
         """lambda * liking of c_m . c_i, float32, shape (n_intentions, n_items)."""
-        self._bonus *= intention_weight
+        self._search = ItemSearch(items)
 
     def recommend(self, view: RoundView) -> IntArray:
         """Catalogue rows, int32, shape (n,).
@@ -81,16 +85,12 @@ class ITMPRec:
         Raises:
             ConfigError: Without user vectors or targets, or if a user has seen everything.
         """
-        items = self.representation.items
-        users, target = self.representation.users(view), check_targets(view, len(items))
-
-        def score(part: slice) -> FloatArray:
-            scores = self._liking(inner(users[part], items))
-            scores += self._bonus[self.intentions.nearest(users[part])]
-            scores *= self.nudge(users[part], target[part])
-            return scores
-
-        return best_unseen(view, len(items), score)
+        check_view(view, len(self._search))
+        users, target = self.representation.users(view), check_targets(view, len(self._search))
+        score = Score(
+            self.liking, self.nudge(users, target), self._bonus, self.intentions.nearest(users)
+        )
+        return self._search.best(users, score, view.seen)
 
     def describe(self) -> str:
         """The settings that decide what it shows."""

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import get_args
 
 import numpy as np
 from scipy.special import expit
 
 from simulator.domain import FloatArray
 from simulator.errors import UnknownNameError
+from simulator.search import Liking
 
-Liking: TypeAlias = Literal["inner", "sigmoid"]
-
-_LIKINGS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "inner": lambda product: product,
-    "sigmoid": lambda product: np.asarray(expit(product, out=product)),
-}
+__all__ = ["Liking", "check_liking", "liked"]
 
 
-def liking_of(name: Liking) -> Callable[[FloatArray], FloatArray]:
-    """What turns inner products into likings; it may overwrite what it is given.
+def check_liking(name: str) -> None:
+    """Refuse what is neither "sigmoid" nor "inner".
 
-    "sigmoid" makes them probabilities of an interaction, which is what IPG multiplies by the
+    "sigmoid" makes products probabilities of an interaction, which is what IPG multiplies by the
     guiding value (Bi et al., WWW 2024) and what ITMPRec's released code does; the nudge alone
     decides the sign. "inner" leaves them as they are, to the letter of ITMPRec's equations. Where
     many of them are negative, an item that the user dislikes and that leads away from the target
@@ -30,8 +25,12 @@ def liking_of(name: Liking) -> Callable[[FloatArray], FloatArray]:
     1.0) nearly half of the choices are of this kind.
 
     Raises:
-        UnknownNameError: If there is no such liking.
+        UnknownNameError: If it is.
     """
-    if name not in _LIKINGS:
-        raise UnknownNameError("liking", name, _LIKINGS)
-    return _LIKINGS[name]
+    if name not in get_args(Liking):
+        raise UnknownNameError("liking", name, get_args(Liking))
+
+
+def liked(name: Liking, products: FloatArray) -> FloatArray:
+    """The likings that inner products come to, float32, of the same shape."""
+    return np.asarray(expit(products)) if name == "sigmoid" else products

@@ -10,7 +10,8 @@ from simulator.domain import FloatArray, IntArray
 from simulator.domain.vectors import unit_rows
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.interfaces import RoundView
-from simulator.scores import inner, paired
+from simulator.scores import paired
+from simulator.search import ItemSearch, Nudges
 
 Similarity: TypeAlias = Literal["inner", "cosine"]
 
@@ -35,9 +36,10 @@ class Nudge:
             raise UnknownNameError("nudge", similarity, get_args(Similarity))
         self.similarity = similarity
         self._items = unit_rows(items) if similarity == "cosine" else items
+        self._search = ItemSearch(self._items)
 
-    def __call__(self, users: FloatArray, target: IntArray) -> FloatArray:
-        """The nudge of every item, shape (n, n_items), in an array of its own.
+    def __call__(self, users: FloatArray, target: IntArray) -> Nudges:
+        """The nudge of every item.
 
         Args:
             users: f_u, shape (n, d).
@@ -45,11 +47,10 @@ class Nudge:
         """
         if self.similarity == "cosine":
             users = unit_rows(users)
-        # A tile's episodes share few targets; each is multiplied with the items once.
-        distinct, place = np.unique(target, return_inverse=True)
-        towards: FloatArray = inner(self._items[distinct], self._items)[place]
-        towards -= paired(users, self._items[target])[:, None]
-        return towards
+        # Episodes share few targets; each is multiplied with the items once.
+        distinct, row = np.unique(target, return_inverse=True)
+        towards = self._search.products(self._items[distinct])
+        return Nudges(towards, row, paired(users, self._items[target]))
 
 
 def check_targets(view: RoundView, n_items: int) -> IntArray:
