@@ -16,6 +16,7 @@ from simulator.domain import Catalogue, Dataset, Interactions, Vectors
 from simulator.engines import TransformersEngine
 from simulator.engines.scripted import ScriptedEngine
 from simulator.errors import ConfigError, DataError, PromptError, UnknownNameError
+from simulator.interfaces import Engine
 from simulator.session import simulate
 
 TITLES = (
@@ -39,7 +40,12 @@ INTERACTIONS = Interactions.from_columns(
 )
 
 
-def planner(engine: ScriptedEngine, rounds: int = 4, answers: Path | None = None) -> LLMIPP:
+def planner(
+    engine: Engine,
+    rounds: int = 4,
+    answers: Path | None = None,
+    max_tokens: int | None = None,
+) -> LLMIPP:
     template = load_template("movies/path-en", steps=rounds)
     return LLMIPP(
         engine,
@@ -48,6 +54,7 @@ def planner(engine: ScriptedEngine, rounds: int = 4, answers: Path | None = None
         INTERACTIONS.histories,
         rounds=rounds,
         beyond=PopularItems(INTERACTIONS),
+        max_tokens=max_tokens,
         answers=answers,
     )
 
@@ -271,30 +278,18 @@ def test_settings_and_description() -> None:
     ipp = planner(ScriptedEngine())
     assert ipp.describe() == "LLMIPP(scripted, rounds=4, max_tokens=96, beyond=PopularItems)"
     with pytest.raises(ConfigError, match="max_tokens=0 must be 1 or more"):
-        LLMIPP(
-            ScriptedEngine(),
-            ipp.render,
-            TITLES,
-            INTERACTIONS.histories,
-            rounds=4,
-            beyond=PopularItems(INTERACTIONS),
-            max_tokens=0,
-        )
+        planner(ScriptedEngine(), max_tokens=0)
 
 
 @pytest.mark.slow
-def test_a_real_engine_that_writes_nonsense_is_counted_and_the_run_ends(tmp_path: Path) -> None:
-    engine = TransformersEngine(make_checkpoint("llama", tmp_path / "llama"))
-    template = load_template("movies/path-en", steps=3)
-    ipp = LLMIPP(
-        engine,
-        PromptRenderer(template, CATALOGUE).render,
-        TITLES,
-        INTERACTIONS.histories,
-        rounds=3,
-        beyond=PopularItems(INTERACTIONS),
-        max_tokens=24,
-    )
+@pytest.mark.parametrize("model", ["pocket", "random"])
+def test_a_real_engine_without_a_plan_is_counted_and_the_run_ends(
+    model: str, tmp_path: Path
+) -> None:
+    # The pocket agent has learnt to say yes or no, a random model nothing.
+    folder = model if model == "pocket" else make_checkpoint("llama", tmp_path / "llama")
+    engine = TransformersEngine(folder, device="cpu")
+    ipp = planner(engine, rounds=3, max_tokens=24)
     data = Dataset("tiny", CATALOGUE, INTERACTIONS, user_ids=["a", "b", "c"])
     run = simulate(
         data,
@@ -304,7 +299,9 @@ def test_a_real_engine_that_writes_nonsense_is_counted_and_the_run_ends(tmp_path
         targets=np.array([6, 7]),
         vectors=Vectors(np.eye(3, 4, dtype=np.float32), np.ones((8, 4), dtype=np.float32)),
     )
-    assert len(run.exposures) == 3 * 2 * 3
     used = ipp.usage()
+    assert len(run.exposures) == 3 * 2 * 3
     assert used["paths_planned"] == used["paths_failed"] == 6
     assert used["steps_beyond"] == len(run.exposures)
+    if model == "pocket":
+        assert used["steps_unknown"] > 0
