@@ -86,5 +86,5 @@ class SelfAttention(Mixing):
         return query, key, value
 
     def _added(self, states: Tensor, mixed: Tensor) -> Tensor:
-        normalised: Tensor = self.norm(states + self.dropout(mixed))
+        normalised: Tensor = self.norm(self.dropout(mixed).add_(states))
         return normalised

@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
 from recommender.sequence.attention import Mixing, SelfAttention
 from recommender.sequence.frequency import BlendedMixing
@@ -84,7 +85,7 @@ class SequenceEncoder(nn.Module):
         """What enters the first block, shape (n, L, d)."""
         learnt = self.positions.weight
         positions = learnt[-windows.shape[1] :] if columns is None else learnt[columns]
-        states: Tensor = self.dropout(self.norm(self.items(windows) + positions))
+        states: Tensor = self.dropout(self.norm(self.items(windows).add_(positions)))
         return states
 
     def item_vectors(self) -> Tensor:
@@ -128,8 +129,10 @@ class FeedForward(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """Position by position, (..., d) to (..., d)."""
-        inner = nn.functional.gelu(self.widen(states))
-        normalised: Tensor = self.norm(states + self.dropout(self.narrow(inner)))
+        wide = self.widen(states)
+        # Without gradients in place: fresh memory costs as much as what is computed in it.
+        wide = gelu(wide) if wide.requires_grad else torch.ops.aten.gelu_(wide)
+        normalised: Tensor = self.norm(self.dropout(self.narrow(wide)).add_(states))
         return normalised
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from recommender.sequence.encoder import SequenceEncoder
 from simulator.domain import BoolArray, FloatArray, IntArray
 
-TILE = 32
+TILE = 64
 _STEP = 10
 
 
