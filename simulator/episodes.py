@@ -125,11 +125,12 @@ class Episodes:
         if self.preference is None or self._vectors is None:
             return
         for position in range(items.shape[1]):
-            self.preference[block] = evolve(
-                self.preference[block],
-                self._vectors.item[items[:, position]],
-                clicked[:, position],
-                kept,
+            moving = np.flatnonzero(clicked[:, position])
+            self.preference[block.start + moving] = evolve(
+                self.preference[block.start + moving],
+                self._vectors.item[items[moving, position]],
+                clicked[moving, position],
+                kept[moving],
             )
 
     def knows_target(self) -> BoolArray:

@@ -11,6 +11,7 @@ panel. Items are gone through in pieces, and a piece whose largest value is too 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -55,6 +56,27 @@ def exact_dot(left: Any, right: Any) -> Any:
     for k in range(left.shape[0]):
         total += np.float64(left[k]) * np.float64(right[k])
     return total
+
+
+@_compiled
+def round_rows(rows: Any, bits: int, out: Any) -> None:
+    """Round each row to multiples of 2**-bits times the power of two above its largest entry."""
+    for n in range(rows.shape[0]):
+        largest = 0.0
+        for k in range(rows.shape[1]):
+            largest = max(largest, abs(np.float64(rows[n, k])))
+        _, exponent = math.frexp(largest)
+        # Adding 1.5 x 2**(52 - bits) leaves no room for digits below 2**-bits.
+        rounder = math.ldexp(1.5, exponent + 52 - bits)
+        for k in range(rows.shape[1]):
+            out[n, k] = (rows[n, k] + rounder) - rounder
+
+
+@_compiled
+def dot_rows(left: Any, right: Any, out: Any) -> None:
+    """`exact_dot` row by row, into `out`, float64, shape (n,)."""
+    for n in range(left.shape[0]):
+        out[n] = exact_dot(left[n], right[n])
 
 
 @_vectorised

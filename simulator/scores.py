@@ -60,19 +60,27 @@ def inner(rows: FloatArray, columns: FloatArray) -> FloatArray:
 
 def paired(left: FloatArray, right: FloatArray) -> FloatArray:
     """Row-wise inner products `sum_k left[n, k] * right[n, k]` in float32, shape (n,)."""
-    sums = np.einsum("nk,nk->n", on_grid(left), on_grid(right), dtype=np.float64)
-    return sums.astype(np.float32)
+    return exact_paired(on_grid(left), on_grid(right)).astype(np.float32)
+
+
+def exact_paired(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Row-wise inner products of rows `on_grid`, in float64, without any error, shape (n,)."""
+    from simulator.kernels import dot_rows
+
+    out = np.empty(len(left), dtype=np.float64)
+    dot_rows(left, right, out)
+    return out
 
 
 def on_grid(rows: FloatArray) -> FloatArray:
     """Rows rounded to a grid each, float32, shape (n, d); products and sums of such are exact."""
-    width = rows.shape[1]
-    _, exponent = np.frexp(np.abs(rows).max(axis=1, initial=0.0))
+    from simulator.kernels import round_rows
+
+    out = np.empty(rows.shape, dtype=np.float32)
     # Width products of 2 x bits each must sum up within float64's 53 bits; float32 holds 24.
-    bits = min(24, (53 - int(np.ceil(np.log2(max(width, 1))))) // 2)
-    # Adding 1.5 x 2**(52 - bits) leaves no room for digits below 2**-bits: it rounds to the grid.
-    rounder = np.ldexp(1.5, exponent.astype(np.int64) + 52 - bits)[:, None]
-    return np.asarray((rows + rounder) - rounder, dtype=np.float32)
+    bits = min(24, (53 - int(np.ceil(np.log2(max(rows.shape[1], 1))))) // 2)
+    round_rows(np.ascontiguousarray(rows), bits, out)
+    return out
 
 
 def rank_among(scores: FloatArray, column: IntArray) -> IntArray:
