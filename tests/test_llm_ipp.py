@@ -172,7 +172,7 @@ def test_identical_prompts_are_asked_once() -> None:
 def test_answers_are_kept_across_runs_and_crashes(tmp_path: Path) -> None:
     path = tmp_path / "kept" / "answers.jsonl"
     user, target = np.array([0, 1]), np.array([7, 7])
-    first = ScriptedEngine(text=lambda text: "" if "Sabrina" in text else "Alien\nThe Matrix")
+    first = ScriptedEngine(text=lambda text: "Heat" if "Sabrina" in text else "Alien\nThe Matrix")
     expected = planner(first, answers=path).paths(user, target)
     lines = path.read_bytes()
     assert (len(first.prompts), lines.count(b"\n")) == (2, 2)
@@ -186,7 +186,7 @@ def test_answers_are_kept_across_runs_and_crashes(tmp_path: Path) -> None:
     assert len(silent.prompts) == 2  # another length is another question
 
     path.write_bytes(lines[:-9])  # as a crash may leave it
-    torn = planner(ScriptedEngine(text=lambda _: ""), answers=path)
+    torn = planner(ScriptedEngine(text=lambda _: "Heat"), answers=path)
     np.testing.assert_array_equal(torn.paths(user, target), expected)
     assert torn.usage()["answers_kept"] == 1
     assert path.read_bytes() == lines
@@ -194,6 +194,13 @@ def test_answers_are_kept_across_runs_and_crashes(tmp_path: Path) -> None:
     path.write_text("something else\n")
     with pytest.raises(DataError, match=r"answers.jsonl, line 1: Not an answer"):
         planner(silent, answers=path)
+
+
+def test_what_an_engine_failed_to_answer_is_asked_again(tmp_path: Path) -> None:
+    path, pair = tmp_path / "answers.jsonl", (np.array([0]), np.array([7]))
+    failing = planner(ScriptedEngine(text=lambda _: ""), answers=path)
+    assert failing.paths(*pair).tolist() == [[ENDED] * 4]
+    assert planner(ScriptedEngine(text=lambda _: "Alien"), answers=path).paths(*pair)[0, 0] == 1
 
 
 def test_the_prompt_names_history_target_and_length() -> None:

@@ -44,7 +44,7 @@ class LLMIPP(PlannedPath):
         rounds: Longest path, 1 or more; what the prompts ask for.
         beyond: Who recommends after the end of a path.
         max_tokens: Length of an answer, 1 or more; 24 a step by default.
-        answers: File that keeps the model's answers, so that neither a resumed run nor another run
+        answers: File that keeps what the model wrote, so that neither a resumed run nor another run
             with the same prompts asks again.
 
     Raises:
@@ -99,7 +99,8 @@ class LLMIPP(PlannedPath):
             asked = new[start : start + _KEPT_TOGETHER]
             texts = self.engine.generate(asked, max_tokens=self.max_tokens)
             answered = zip(asked, texts, strict=True)
-            self._store.add({prompt.text: text for prompt, text in answered})
+            # An engine that failed writes nothing: that is no answer to keep.
+            self._store.add({prompt.text: text for prompt, text in answered if text})
         return [self._store.get(prompt.text) or "" for prompt in prompts]
 
     def _identity(self) -> str:
