@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from simulator.cli import agent, compare, data, demo, models, prompts, run
+from simulator.cli import agent, compare, data, demo, models, prompts, reproduce, run
 from simulator.cli.console import errors
 from simulator.errors import NudgesimError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command(name="demo")(demo.demo)
 app.command(name="run")(run.run)
 app.command(name="compare")(compare.compare)
+app.command(name="reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(agent.app, name="agent")
