@@ -22,20 +22,20 @@ def list_() -> None:
     """
     from prompts import load_template, template_names
 
-    fronts = [load_template(name).front_matter for name in template_names()]
+    templates = [load_template(name) for name in template_names()]
     show_table(
         "Templates",
         ["name", "version", "language", "labels", "history", "description"],
         [
             (
-                f.name,
-                f.version,
-                f.language,
-                f"{f.labels.click}/{f.labels.skip}",
-                f"{f.history.window}, drops {f.history.drop}",
-                f.description,
+                template.name,
+                template.version,
+                template.front_matter.language,
+                "/".join(template.labels.pair),
+                f"{template.history.window}, drops {template.history.drop}",
+                template.front_matter.description,
             )
-            for f in fronts
+            for template in templates
         ],
     )
 
