@@ -131,7 +131,7 @@ def test_zero_vectors_like_every_item_alike() -> None:
 
 @pytest.mark.parametrize("scale", [1e-12, 1e6])
 def test_the_scale_of_vectors_does_not_matter(scale: float) -> None:
-    generator, users, items, seen = case(5)
+    _, users, items, seen = case(5)
     top = ItemSearch(items).top(users, seen, 5)
     # Powers of two only, so that the grid stays where it was.
     factor = np.float32(2.0 ** round(np.log2(scale)))
