@@ -90,6 +90,21 @@ def test_every_title_finds_itself() -> None:
         assert normalised(normalised(title)) == normalised(title)
 
 
+@pytest.mark.realdata
+def test_films_are_found_as_people_write_them(ml_100k: Dataset) -> None:
+    titles = ml_100k.catalogue.titles
+    index, moved = TitleIndex(titles), 0
+    for row, title in enumerate(titles):
+        assert row in index.find(ShownItem(title).title)
+        name, comma, rest = title.partition(", The (")
+        if comma and "(" not in rest:
+            moved += 1
+            assert index.find(f"{row}. the  {name} ({rest}") == []
+            assert row in index.find(f"the  {name} ({rest}")
+            assert row in index.find(f"The {name}")
+    assert moved > 150
+
+
 @pytest.mark.parametrize(
     ("line", "title"),
     [
