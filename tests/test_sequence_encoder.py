@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recommender.sequence import EncoderSettings, FrequencyMixing, SequenceEncoder
-from recommender.sequence.frequency import FrequencyLayer
+from recommender.sequence.frequency import FrequencyLayer, low_pass
 from simulator.domain import FloatArray
 from simulator.errors import ConfigError
 
@@ -129,11 +129,13 @@ def test_the_frequency_layer_of_a_case_worked_out_by_hand() -> None:
     np.testing.assert_allclose(added[0], expected, atol=1e-6)
 
 
-def test_all_components_make_the_frequency_layer_pass_everything_on() -> None:
-    layer = FrequencyLayer(EncoderSettings(dimension=4, heads=1), 4).eval()
-    states = torch.randn(2, 6, 4)
-    with torch.no_grad():
-        np.testing.assert_allclose(layer._low_pass(states), states, atol=1e-6)
+def test_the_low_pass_is_a_cut_spectrum() -> None:
+    column = torch.randn(7)
+    spectrum = torch.fft.rfft(column)
+    spectrum[2:] = 0
+    low = low_pass(7, 2) @ column
+    np.testing.assert_allclose(low, torch.fft.irfft(spectrum, n=7), atol=1e-6)
+    np.testing.assert_allclose(low_pass(6, 9), np.eye(6), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -32,18 +32,29 @@ class FrequencyLayer(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """(n, L, d) to (n, L, d)."""
-        low = self._low_pass(states)
+        return self._rescaled(states, low_pass(states.shape[1], self.components) @ states)
+
+    def last(self, states: Tensor) -> Tensor:
+        """The last position of `forward`, shape (n, d)."""
+        low = low_pass(states.shape[1], self.components)[-1] @ states
+        return self._rescaled(states[:, -1], low)
+
+    def _rescaled(self, states: Tensor, low: Tensor) -> Tensor:
         rescaled = low + self.root_beta.square() * (states - low)
         normalised: Tensor = self.norm(states + self.dropout(rescaled))
         return normalised
 
-    def _low_pass(self, states: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(states, dim=1, norm="ortho")
-        kept = torch.arange(spectrum.shape[1], device=states.device) < self.components
-        low: Tensor = torch.fft.irfft(
-            spectrum * kept[:, None], n=states.shape[1], dim=1, norm="ortho"
-        )
-        return low
+
+def low_pass(length: int, components: int) -> Tensor:
+    """The matrix that leaves a column its `components` lowest frequencies, shape (length, length).
+
+    A Fourier transform, a cut and the way back are one linear map; on windows this short its
+    product is faster than the transforms.
+    """
+    spectrum = torch.fft.rfft(torch.eye(length), dim=0, norm="ortho")
+    spectrum[components:] = 0
+    matrix: Tensor = torch.fft.irfft(spectrum, n=length, dim=0, norm="ortho")
+    return matrix
 
 
 class BlendedMixing(Mixing):
@@ -63,5 +74,5 @@ class BlendedMixing(Mixing):
 
     def last(self, states: Tensor, mask: Tensor) -> Tensor:
         """The last position of `forward`, shape (n, d)."""
-        filtered: Tensor = self.frequency(states)[:, -1]
+        filtered = self.frequency.last(states)
         return self.share * filtered + (1 - self.share) * self.attention.last(states, mask)

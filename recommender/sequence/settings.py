@@ -52,8 +52,8 @@ class EncoderSettings:
     layers: int = 2
     heads: int = 2
     max_length: int = 50
-    dropout: float = 0.5
-    attention_dropout: float = 0.5
+    dropout: float = 0.2
+    attention_dropout: float = 0.2
     norm_epsilon: float = 1e-12
     frequency: FrequencyMixing | None = None
     gaussian: bool = False
@@ -91,10 +91,10 @@ class TrainingSettings:
 
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    batch: int = 256
+    batch: int = 64
     prefixes: int = 10
-    epochs: int = 300
-    patience: int = 10
+    epochs: int = 60
+    patience: int = 4
     validate_every: int = 2
 
     def __post_init__(self) -> None:
