@@ -15,7 +15,7 @@ from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.evaluation import ndcg, next_item_ranks
 from recommender.sequence.examples import TrainingExamples
 from recommender.sequence.model import SequenceModel
-from recommender.sequence.objective import Objective
+from recommender.sequence.objective import Batch, Objective
 from recommender.sequence.settings import EncoderSettings, TrainingSettings
 from simulator.domain import FloatArray, Interactions
 from simulator.errors import ConfigError, DataError
@@ -125,15 +125,9 @@ def _fit(
     best_ndcg, best_epoch = -1.0, 0
     for number in range(1, settings.epochs + 1):
         objective.prepare(encoder.eval(), examples.sequences, draws)
-        encoder.train()
-        losses = []
-        for batch in examples.batches(settings, draws, last_only=objective.last_only):
-            loss = objective.loss(encoder, batch)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-            losses.append(loss.item())
-        if not np.isfinite(losses).all():
+        batches = examples.batches(settings, draws, last_only=objective.last_only)
+        loss = _descend(encoder.train(), objective, optimiser, batches)
+        if not np.isfinite(loss):
             raise DataError(
                 f"Training diverged in epoch {number}: its loss is no longer a finite number. "
                 "Lower the learning rate."
@@ -146,9 +140,26 @@ def _fit(
                 best = SequenceModel(copy.deepcopy(encoder))
                 best_ndcg, best_epoch = found, number
         if progress is not None:
-            progress(SequenceEpoch(number, float(np.mean(losses)), found))
+            progress(SequenceEpoch(number, loss, found))
         if number - best_epoch >= settings.patience * settings.validate_every:
             break
     # Prototypes were made before the epoch's steps; these are of the very encoder that is kept.
     objective.prepare(best.encoder, examples.sequences, draws)
     return SequenceModel(best.encoder, prototypes=objective.prototypes)
+
+
+def _descend(
+    encoder: SequenceEncoder,
+    objective: Objective,
+    optimiser: torch.optim.Optimizer,
+    batches: Iterator[Batch],
+) -> float:
+    """One epoch's steps; their mean loss."""
+    losses = []
+    for batch in batches:
+        loss = objective.loss(encoder, batch)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
