@@ -21,7 +21,10 @@ SEQUENCES = sequences_of([0], [0, 2], [3])
 
 
 def prepared(**settings: float) -> tuple[ICLRec, LookUp]:
-    objective, encoder = ICLRec(augmentation=UNCHANGED, n_intentions=2, **settings), LookUp(ITEMS)
+    objective, encoder = (
+        ICLRec(augmentation=UNCHANGED, temperature=1.0, n_intentions=2, **settings),
+        LookUp(ITEMS),
+    )
     objective.prepare(encoder, SEQUENCES, torch.Generator().manual_seed(0))
     return objective, encoder
 

@@ -46,7 +46,7 @@ def test_loss_of_a_case_worked_out_by_hand() -> None:
     coarse = (share(0, 2, 1) + share(2, 2, 0) + share(0, 0, 0) + share(2, 1, 0)) / 4
     for weight in (0.0, 0.5):
         objective, encoder = (
-            ICSRec(coarse_weight=weight, fine_weight=0.0, n_intentions=1),
+            ICSRec(coarse_weight=weight, fine_weight=0.0, temperature=1.0, n_intentions=1),
             LookUp(ITEMS),
         )
         objective.prepare(encoder, sequences, draws())
@@ -57,7 +57,10 @@ def test_loss_of_a_case_worked_out_by_hand() -> None:
 def test_fine_loss_of_a_case_worked_out_by_hand() -> None:
     sequences = sequences_of([0, 1], [4, 1], [3, 2], [0, 2])
     batch = batch_of([[0, 0, 1], [0, 0, 4]], [[0, 0, 2], [0, 0, 3]], users=[0, 2])
-    plain, fine = (ICSRec(coarse_weight=0.0, fine_weight=w, n_intentions=2) for w in (0.0, 0.5))
+    plain, fine = (
+        ICSRec(coarse_weight=0.0, fine_weight=w, temperature=1.0, n_intentions=2)
+        for w in (0.0, 0.5)
+    )
     encoder = LookUp(ITEMS)
     for objective in (plain, fine):
         objective.prepare(encoder, sequences, draws())

@@ -142,7 +142,7 @@ def fit(epochs: list[SequenceEpoch] | None = None) -> SequenceModel:
         steady_log(),
         MStein(),
         SMALL,
-        TrainingSettings(batch=32, epochs=12, validate_every=1, learning_rate=3e-3),
+        TrainingSettings(batch=32, epochs=8, validate_every=1),
         seed=1,
         progress=None if epochs is None else epochs.append,
     )

@@ -33,12 +33,17 @@ class ICLRec(Objective):
     step then draws two views of every sequence (crop, mask or reorder). L_SeqCL draws the two
     together, away from the views of others (`contrast_views`). L_ICL draws either view to its
     user's intention, away from those of the batch's other users unless they share it
-    (`contrast_prototypes`); it is the mean over both views.
+    (`contrast_prototypes`). Both are means over the two views, where the paper has sums.
+
+    Prototypes are as long as outputs, many times longer than item embeddings: by Euclidean distance
+    nearly all items have the same nearest one, so that items are to be assigned by cosine.
 
     Args:
         sequence_weight: Of L_SeqCL (the paper's beta), 0 or more.
         intention_weight: Of L_ICL (the paper's lambda), 0 or more.
-        temperature: Divides inner products, above 0.
+        temperature: Divides inner products, above 0. Outputs are layer-normalised, sqrt(d) long or
+            more: the paper's 1 leaves products of d and above to the softmax, and the contrast
+            drowns the next item for many epochs (see `ICSRec`). 8 is sqrt(d) at 64.
         n_intentions: Prototypes, 1 or more; about 32 for small catalogues.
         augmentation: What makes views.
         next_item: "binary", the paper's loss, or "softmax"; see `SASRec`.
@@ -52,9 +57,9 @@ class ICLRec(Objective):
     def __init__(
         self,
         *,
-        sequence_weight: float = 0.1,
-        intention_weight: float = 0.1,
-        temperature: float = 1.0,
+        sequence_weight: float = 0.03,
+        intention_weight: float = 0.03,
+        temperature: float = 8.0,
         n_intentions: int = 32,
         augmentation: Augmentation | None = None,
         next_item: Literal["binary", "softmax"] = "softmax",

@@ -29,12 +29,14 @@ class ICSRec(Objective):
     each another one, of another user where there is one, that the same item followed. L_cicl draws
     the two together, away from those with other next items (`contrast_views`). L_ficl draws each to
     the nearest of the intentions that k-means finds among subsequences before every epoch, away
-    from the batch's others (`contrast_prototypes`); it is the mean over the two.
+    from the batch's others (`contrast_prototypes`). Both are means over the two subsequences, where
+    the paper has sums. For prototypes and items see `ICLRec`.
 
     Args:
         coarse_weight: Of L_cicl (the paper's lambda), 0 or more.
         fine_weight: Of L_ficl (the paper's beta), 0 or more.
-        temperature: Divides inner products, above 0.
+        temperature: Divides inner products, above 0; see `ICLRec`. After two epochs on ML-100k
+            (batches of 64, both weights 0.1) validation NDCG@20 is 0.04 with 1 and 0.07 with 8.
         n_intentions: Prototypes, 1 or more.
 
     Raises:
@@ -45,9 +47,9 @@ class ICSRec(Objective):
     def __init__(
         self,
         *,
-        coarse_weight: float = 0.1,
-        fine_weight: float = 0.1,
-        temperature: float = 1.0,
+        coarse_weight: float = 0.03,
+        fine_weight: float = 0.03,
+        temperature: float = 8.0,
         n_intentions: int = 32,
     ) -> None:
         check_not_negative(coarse_weight=coarse_weight, fine_weight=fine_weight)

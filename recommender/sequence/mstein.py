@@ -33,7 +33,7 @@ class MStein(Objective):
 
     Args:
         contrast_weight: Of L_MWD, 0 or more.
-        temperature: Divides W, above 0.
+        temperature: Divides W, above 0; W is of the order of d.
         augmentation: What makes views.
         next_item: "pairwise", the paper's loss, see `pairwise_loss`; or "softmax", cross entropy
             over all items with logits `-W / 2`.
@@ -47,8 +47,8 @@ class MStein(Objective):
     def __init__(
         self,
         *,
-        contrast_weight: float = 0.1,
-        temperature: float = 1.0,
+        contrast_weight: float = 0.01,
+        temperature: float = 8.0,
         augmentation: Augmentation | None = None,
         next_item: NextItem = "softmax",
         distance_weight: float = 0.01,
