@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from recommender.nudge.irn import IRN, TILE
+from recommender.nudge.irn import IRN
 from recommender.nudge.irn_files import load_irn, save_irn
 from recommender.nudge.irn_network import InfluentialNetwork, impressionability_mask
 from recommender.nudge.irn_settings import IRNSettings
@@ -17,6 +17,7 @@ from recommender.sequence.settings import EncoderSettings, FrequencyMixing, Trai
 from simulator.domain import Dataset, Interactions, Ragged
 from simulator.errors import ConfigError, DataError
 from simulator.interfaces import Recommender
+from simulator.scores import TILE
 
 TINY = EncoderSettings(dimension=8, heads=2, max_length=6, dropout=0.1, attention_dropout=0.1)
 
@@ -151,6 +152,9 @@ def test_paths_are_unseen_and_without_repeats_and_do_not_depend_on_company() -> 
     for rows in (order[:1], order[1:3], order[3:]):
         np.testing.assert_array_equal(irn.plan(user[rows], target[rows]), paths[rows])
     assert len(np.unique(paths, axis=0)) > 10
+    threads = torch.get_num_threads()
+    irn.plan(user[:1], target[:1])
+    assert torch.get_num_threads() == threads
     assert isinstance(irn, Recommender)
 
 

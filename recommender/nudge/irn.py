@@ -10,13 +10,12 @@ from torch import Tensor
 
 from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_reading import Reading
+from recommender.nudge.irn_threads import one_thread
 from recommender.nudge.planned_path import ENDED, PlannedPath
 from simulator.domain import BoolArray, FloatArray, IntArray, Ragged
 from simulator.errors import ConfigError
 from simulator.interfaces import Recommender
-
-TILE = 256
-"""Paths planned at a time; a tile is filled up, so that all products have the same shapes."""
+from simulator.scores import TILE, each_tile
 
 
 class IRN(PlannedPath):
@@ -62,11 +61,16 @@ class IRN(PlannedPath):
     def plan(self, user: IntArray, target: IntArray) -> IntArray:
         """Paths, int32, shape (n, rounds); see `PlannedPath.plan`."""
         out = np.empty((len(user), self.rounds), dtype=np.int32)
-        for start in range(0, len(user), TILE):
-            rows = np.minimum(np.arange(start, start + TILE), len(user) - 1)
+
+        def plan_tile(part: slice) -> None:
+            # Filled up, so that all products have the same shapes.
+            rows = np.minimum(np.arange(part.start, part.start + TILE), len(user) - 1)
             with torch.inference_mode():
                 planned = self._plan_tile(user[rows], target[rows])
-            out[start : start + TILE] = planned[: len(user) - start]
+            out[part] = planned[: part.stop - part.start]
+
+        with one_thread():
+            each_tile(len(user), plan_tile)
         return out
 
     def _plan_tile(self, user: IntArray, target: IntArray) -> IntArray:

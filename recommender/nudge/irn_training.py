@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_settings import IRNSettings
+from recommender.nudge.irn_threads import one_thread
 from recommender.sequence.windows import windows
 from simulator.domain import IntArray, Interactions, Ragged
 from simulator.errors import ConfigError, DataError
@@ -62,20 +62,9 @@ def fit_irn(
         ConfigError: If no history has four items.
         DataError: If training diverged.
     """
-    with _one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed & (2**63 - 1))
         return _fit(interactions, settings or IRNSettings(), seed, progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread: the order of sums is fixed."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(
