@@ -18,10 +18,11 @@ from recommender.sequence import (
     TrainingSettings,
     fit_sequence_model,
     hit_ratio,
+    ndcg,
     next_item_ranks,
 )
 from recommender.sequence.examples import TrainingExamples
-from simulator.domain import Interactions, Ragged
+from simulator.domain import Dataset, Interactions, Ragged
 from simulator.errors import ConfigError, DataError
 
 N_ITEMS = 24
@@ -122,6 +123,32 @@ def test_training_learns_what_comes_next(objective: Objective, encoder: EncoderS
     known = Ragged.from_rows([[3, 4, 5], [20, 21, 22, 23], [9, 10]])
     ranks = next_item_ranks(model, known, np.array([6, 0, 11], dtype=np.int32))
     assert hit_ratio(ranks, 2) == 1.0
+
+
+class Popularity:
+    """Everybody likes what most have taken."""
+
+    def __init__(self, log: Interactions) -> None:
+        self.items = np.bincount(log.item, minlength=log.n_items)[:, None].astype(np.float32)
+
+    def encode(self, histories: Ragged) -> np.ndarray:
+        return np.ones((len(histories), 1), dtype=np.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_four_epochs_find_next_films_better_than_popularity_does(ml_100k: Dataset) -> None:
+    log = ml_100k.interactions
+    last = np.arange(len(log)) == log.offsets[log.user + 1] - 1
+    train, test = log.take(~last), log.take(last)
+    model = fit_sequence_model(
+        train, SASRec(), training_settings=TrainingSettings(epochs=4), seed=1
+    )
+    known = train.histories.take(test.user)
+    ours, popular = (
+        ndcg(next_item_ranks(m, known, test.item), top=20) for m in (model, Popularity(train))
+    )
+    assert ours > 1.5 * popular
 
 
 def test_the_same_seed_gives_the_same_model_and_leaves_the_global_draws_alone() -> None:
