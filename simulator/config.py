@@ -73,8 +73,16 @@ class DistributionConfig(_Section):
 
 
 class VectorConfig(_Section):
-    """The graph embedding in which preferences live (GraphAU)."""
+    """The vectors in which preferences live.
 
+    Attributes:
+        method: "graphau", or matrix factorisation ("mf") as a control.
+        dimension: Of the vectors.
+        uniformity: GraphAU's weight of spreading users and items over the sphere. It decides the
+            whole simulator: see docs/protocols.md.
+    """
+
+    method: Literal["graphau", "mf"] = "graphau"
     dimension: Annotated[int, Field(ge=2)] = 64
     uniformity: Annotated[float, Field(gt=0)] = 1.0
 

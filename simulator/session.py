@@ -247,7 +247,10 @@ class _Loop:
         return {**self.cost, **{key: before.get(key, 0.0) + n for key, n in spent.items()}}
 
     def _usage(self) -> Mapping[str, float]:
-        return dict(self.clicks.usage()) if isinstance(self.clicks, Metered) else {}
+        parts = (self.recommender, self.clicks)
+        return {
+            k: n for part in parts if isinstance(part, Metered) for k, n in part.usage().items()
+        }
 
 
 def _start_table(episodes: Episodes) -> pd.DataFrame:

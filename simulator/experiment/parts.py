@@ -21,15 +21,25 @@ from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
 from simulator.errors import ConfigError
+from simulator.experiment.planners import irn, llm_ipp
 from simulator.experiment.sequence import intentions, representation
 from simulator.experiment.split import split_log, users_split
 from simulator.experiment.world import Say, World, fit_vectors
-from simulator.interfaces import PreferenceEvolution, Recommender
+from simulator.interfaces import Engine, PreferenceEvolution, Recommender
 from simulator.preference import FixedWeight, StillOnArrival
 
 
-def make_recommender(config: RunConfig, world: World, say: Say) -> Recommender:
-    """The recommender that the settings name; what it needs is trained, or found in the cache."""
+def make_recommender(
+    config: RunConfig, world: World, say: Say, engine: Engine | None = None
+) -> Recommender:
+    """The recommender that the settings name; what it needs is trained, or found in the cache.
+
+    Args:
+        config: The settings.
+        world: Of the run.
+        say: Told what is going on.
+        engine: The language model that LLM-IPP plans with.
+    """
     name, protocol, vectors = config.recommender, config.protocol, world.vectors
     if name == "popular":
         return PopularItems(world.data.interactions)
@@ -51,6 +61,11 @@ def make_recommender(config: RunConfig, world: World, say: Say) -> Recommender:
             liking=protocol.liking,
             nudge=protocol.nudge,
         )
+    if name == "irn":
+        return irn(config, world, say)
+    if name == "llm-ipp":
+        assert engine is not None
+        return llm_ipp(config, world, engine)
     return NextItem(representation(config, world, say, method=name))
 
 

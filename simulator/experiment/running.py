@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from evals.summary import summarise
 from simulator.clicks import AgentClicks, DistributionClicks, Fallback
 from simulator.config import RunConfig
+from simulator.engines import open_engine
 from simulator.experiment.parts import (
     make_agent,
     make_distribution,
@@ -16,7 +19,7 @@ from simulator.experiment.parts import (
     make_recommender,
 )
 from simulator.experiment.world import Say, World, build_world
-from simulator.interfaces import ClickModel
+from simulator.interfaces import ClickModel, Engine, Recommender
 from simulator.runlog import Run, RunLog
 from simulator.session import Progress, simulate
 
@@ -69,11 +72,45 @@ def _play(
     progress: Progress | None,
 ) -> Run:
     """All rounds, into the run directory."""
+    with _planning_engine(config, agent) as engine:
+        recommender = make_recommender(config, world, say, engine)
+        return _simulate(config, out, world, recommender, agent, distribution, say, progress)
+
+
+@contextmanager
+def _planning_engine(config: RunConfig, agent: AgentClicks | None) -> Iterator[Engine | None]:
+    """The language model for a recommender that needs one: the agent's, or one of its own."""
+    if config.recommender != "llm-ipp":
+        yield None
+    elif agent is not None:
+        yield agent.engine
+    else:
+        settings = config.agent
+        engine = open_engine(
+            settings.engine,
+            model=settings.model,
+            urls=settings.urls,
+            trust_remote_code=settings.trust_remote_code,
+        )
+        with closing(engine):
+            yield engine
+
+
+def _simulate(
+    config: RunConfig,
+    out: Path,
+    world: World,
+    recommender: Recommender,
+    agent: AgentClicks | None,
+    distribution: DistributionClicks | None,
+    say: Say,
+    progress: Progress | None,
+) -> Run:
     clicks, facts = _click_model(config, world, distribution, agent)
     beside = {"distribution": distribution} if config.clicks == "agent" and config.beside else {}
     return simulate(
         world.data,
-        make_recommender(config, world, say),
+        recommender,
         clicks,
         rounds=config.rounds,
         seed=config.seed,

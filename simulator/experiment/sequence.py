@@ -77,7 +77,7 @@ def sequence_model(
     start = world.vectors.item if protocol.item_start == "simulator" else None
     about: list[object] = [method, config.vectors.dimension, config.nudge.intentions, config.seed]
     if start is not None:
-        about.append(config.vectors.uniformity)
+        about.append(config.vectors.model_dump())
     path = cached("sequence", interactions, *about)
     if path.exists():
         return _load(path)
@@ -108,6 +108,7 @@ def _load(path: Path) -> SequenceModel:
 
 def _objective(method: SequenceMethod, n_intentions: int) -> Objective:
     from recommender.sequence import SASRec
+    from recommender.sequence.bsarec import BSARec
     from recommender.sequence.iclrec import ICLRec
     from recommender.sequence.icsrec import ICSRec
     from recommender.sequence.mstein import MStein
@@ -116,4 +117,4 @@ def _objective(method: SequenceMethod, n_intentions: int) -> Objective:
         return ICLRec(n_intentions=n_intentions)
     if method == "icsrec":
         return ICSRec(n_intentions=n_intentions)
-    return MStein() if method == "mstein" else SASRec()
+    return {"sasrec": SASRec, "mstein": MStein, "bsarec": BSARec}[method]()

@@ -65,16 +65,32 @@ def build_world(config: RunConfig, say: Say) -> World:
 
 
 def fit_vectors(interactions: Interactions, settings: VectorConfig, seed: int, say: Say) -> Vectors:
-    """GraphAU vectors as they were trained, kept in the cache folder for the next run."""
-    from recommender.embeddings import GraphAUSettings, fit_graphau, load_vectors, save_vectors
+    """Vectors as they were trained, kept in the cache folder for the next run."""
+    from recommender.embeddings import (
+        Epoch,
+        GraphAUSettings,
+        MatrixFactorisationSettings,
+        fit_graphau,
+        fit_mf,
+        load_vectors,
+        save_vectors,
+        vector_manifest,
+    )
 
     graphau = GraphAUSettings(dimension=settings.dimension, uniformity=settings.uniformity)
-    path = cached("vectors", interactions, "as trained", asdict(graphau), seed)
+    mf = MatrixFactorisationSettings(dimension=settings.dimension)
+    chosen = mf if settings.method == "mf" else graphau
+    path = cached("vectors", interactions, settings.method, asdict(chosen), seed)
     if path.exists():
         return load_vectors(path)[0]
-    say(f"training a graph embedding on {len(interactions):,} interactions")
-    vectors = fit_graphau(interactions, graphau, seed=seed)
-    save_vectors(path, vectors, asdict(graphau))
+    say(f"training {settings.method} vectors on {len(interactions):,} interactions")
+    epochs: list[Epoch] = []
+    vectors = (
+        fit_mf(interactions, mf, seed=seed, progress=epochs.append)
+        if settings.method == "mf"
+        else fit_graphau(interactions, graphau, seed=seed, progress=epochs.append)
+    )
+    save_vectors(path, vectors, vector_manifest(chosen, interactions, seed=seed, epochs=epochs))
     return vectors
 
 
