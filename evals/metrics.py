@@ -216,8 +216,8 @@ def _sums(
     else:
         names = pd.Index(run.episodes["target"].unique(), name="target")
     shape = len(users), len(names)
-    cell = users.get_indexer(run.exposures["user"]) * len(names)
-    cell += names.get_indexer(run.exposures[by])
+    cell = users.get_indexer(pd.Index(run.exposures["user"].to_numpy())) * len(names)
+    cell += names.get_indexer(pd.Index(run.exposures[by].to_numpy()))
     total = np.bincount(cell[rows], weights=values[rows], minlength=shape[0] * shape[1])
     count = np.bincount(cell[rows], minlength=shape[0] * shape[1])
     return (

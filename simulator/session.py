@@ -247,10 +247,8 @@ class _Loop:
         return {**self.cost, **{key: before.get(key, 0.0) + n for key, n in spent.items()}}
 
     def _usage(self) -> Mapping[str, float]:
-        parts = (self.recommender, self.clicks)
-        return {
-            k: n for part in parts if isinstance(part, Metered) for k, n in part.usage().items()
-        }
+        metered = [part for part in (self.recommender, self.clicks) if isinstance(part, Metered)]
+        return {key: n for part in metered for key, n in part.usage().items()}
 
 
 def _start_table(episodes: Episodes) -> pd.DataFrame:

@@ -117,4 +117,6 @@ def _objective(method: SequenceMethod, n_intentions: int) -> Objective:
         return ICLRec(n_intentions=n_intentions)
     if method == "icsrec":
         return ICSRec(n_intentions=n_intentions)
-    return {"sasrec": SASRec, "mstein": MStein, "bsarec": BSARec}[method]()
+    if method == "mstein":
+        return MStein()
+    return BSARec() if method == "bsarec" else SASRec()
