@@ -27,7 +27,7 @@ def _same_data(settings: ReproductionSettings, data: Dataset) -> str:
     ours = (data.n_users, data.n_items, len(data.interactions))
     theirs = (counts["users"], counts["items"], counts["interactions"])
     if ours == theirs:
-        return "The data is the paper's, user for user by its counts."
+        return "The data is the paper's, by its counts of users, items and interactions."
     words = ("{:,} users, {:,} items, {:,} interactions".format(*c) for c in (ours, theirs))
     here, there = words
     return (
@@ -41,8 +41,9 @@ def how_to_read(settings: ReproductionSettings) -> tuple[str, ...]:
     clusters = "targets" if settings.seeds == 1 else "targets and seeds (two ways of clustering)"
     out = [
         f"± is half a 95% interval over {clusters}, by Student's t; the paper prints none.",
-        "Δ is ours less the published figure.",
     ]
+    if published_counts(settings.data):
+        out.append("Δ is ours less the published figure.")
     if "released-code" in settings.protocols:
         out.append(
             "Under released-code, HR@P is the whole run's click rate over the first P targets, "

@@ -44,9 +44,11 @@ def for_terminal(sheet: Sheet) -> RenderableType:
         pad_edge=False,
     )
     cells = sheet.cells
-    table.add_column(Text(str(cells.index.names[-1] or "")))
+    table.add_column(Text(str(cells.index.names[-1] or "")), no_wrap=True)
     for column in cells.columns:
-        table.add_column(Text(str(column)), justify="right")
+        # A difference stands beside its figure, so that its sign alone says what it is.
+        name = str(column).partition(" ")[0] if str(column).startswith("Δ") else str(column)
+        table.add_column(Text(name), justify="right")
     before: str | None = None
     for names, row in zip(_names(cells), cells.to_numpy(), strict=True):
         *group, name = names
