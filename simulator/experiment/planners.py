@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prompts import PromptRenderer, load_template, template_names
+from prompts.quoting import ShownItem
 from recommender import NextItem, PresentPreference
 from recommender.nudge import LLMIPP
 from simulator.config import RunConfig
@@ -15,16 +16,12 @@ from simulator.interfaces import Engine
 if TYPE_CHECKING:
     from recommender.nudge import IRN
 
-_SHORTEST = 20
-"""Paths are planned this long at least, so that shorter runs share a network."""
-
-
 def irn(config: RunConfig, world: World, say: Say) -> IRN:
     """IRN with a trained network, from the cache folder where it is there already."""
     from recommender.nudge import IRN, IRNSettings, fit_irn, load_irn, save_irn
 
     interactions = world.data.interactions
-    settings = IRNSettings(rounds=max(config.rounds, _SHORTEST))
+    settings = IRNSettings(rounds=config.rounds)
     path = cached("irn", interactions, asdict(settings), config.seed)
     if not path.exists():
         say(f"training irn on {len(interactions):,} interactions")
@@ -42,8 +39,9 @@ def llm_ipp(config: RunConfig, world: World, engine: Engine) -> LLMIPP:
     return LLMIPP(
         engine,
         PromptRenderer(template, catalogue).render,
-        catalogue.titles,
+        [ShownItem(title).title for title in catalogue.titles],
         world.data.interactions.histories,
         rounds=config.rounds,
         beyond=NextItem(PresentPreference(world.vectors)),
+        answers=cached("llm-ipp", world.data.interactions, name).with_suffix(".jsonl"),
     )
