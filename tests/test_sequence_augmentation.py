@@ -80,6 +80,15 @@ def test_views_are_all_three_kinds_and_differ_from_row_to_row() -> None:
     assert not torch.equal(views, Augmentation().view(WINDOWS[0].repeat(300, 1), draws(1)))
 
 
+def test_two_views_are_two_of_each_sequence() -> None:
+    first, second = Augmentation().two_views(WINDOWS, draws()).chunk(2)
+    assert first.shape == second.shape == WINDOWS.shape
+    assert not torch.equal(first, second)
+    for view in (first, second):
+        for items, known in zip(view.tolist(), WINDOWS.tolist(), strict=True):
+            assert set(items) <= {0, *known}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("crop", 0.0), ("crop", 1.1), ("mask", 1.0), ("mask", -0.1), ("reorder", 1.1),

@@ -42,6 +42,10 @@ class Augmentation:
             if not valid:
                 raise ConfigError(f"Augmentation.{name}={getattr(self, name)} must lie in {span}.")
 
+    def two_views(self, windows: Tensor, draws: torch.Generator) -> Tensor:
+        """One view of each sequence, then another of each, shape (2n, L)."""
+        return torch.cat([self.view(windows, draws), self.view(windows, draws)])
+
     def view(self, windows: Tensor, draws: torch.Generator) -> Tensor:
         """One random view of each sequence, shape (n, L)."""
         views = torch.stack(

@@ -94,12 +94,8 @@ class ICLRec(Objective):
 
     def loss(self, encoder: SequenceEncoder, batch: Batch) -> Tensor:
         """The M-step's loss of one batch."""
-        first, second = (
-            self._augmentation.view(batch.windows, batch.draws),
-            self._augmentation.view(batch.windows, batch.draws),
-        )
         # Both views in one pass through the encoder.
-        views = torch.cat([first, second])
+        views = self._augmentation.two_views(batch.windows, batch.draws)
         rows = mean_over_items(encoder(views), views)
         return (
             self._next_item.loss(encoder, batch)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -85,10 +84,7 @@ class MStein(Objective):
         )
 
     def _discrepancy(self, encoder: GaussianEncoder, batch: Batch) -> Tensor:
-        first = self._augmentation.view(batch.windows, batch.draws)
-        second = self._augmentation.view(batch.windows, batch.draws)
-        # Both views in one pass through the encoder.
-        gaussians = encoder.last(torch.cat([first, second]))
+        gaussians = encoder.last(self._augmentation.two_views(batch.windows, batch.draws))
         return contrast_views(
             *gaussians.chunk(2), temperature=self._temperature, similarity=_closeness
         )
