@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recommender.sequence import EncoderSettings, FrequencyMixing, SequenceEncoder
+from recommender.sequence.continuation import encode_last, encode_prefix, prefix_width
 from recommender.sequence.frequency import FrequencyLayer, low_pass
 from simulator.domain import FloatArray
 from simulator.errors import ConfigError
@@ -98,17 +99,23 @@ def test_last_is_the_last_position_of_all(settings: EncoderSettings) -> None:
         np.testing.assert_allclose(made.last(windows), made(windows)[:, -1], atol=2e-6)
 
 
-def test_a_shorter_window_takes_the_last_positions_unless_told_which() -> None:
+def test_a_shorter_window_takes_the_last_positions() -> None:
     made = encoder()
     padded = torch.tensor([[0, 0, 0, 4, 7, 2]])
-    gap = torch.tensor([[4, 0, 7, 0, 0, 2]])
     with torch.no_grad():
         np.testing.assert_allclose(made.last(padded), made.last(padded[:, 3:]), atol=1e-6)
-        columns = torch.tensor([[0, 2, 5]])
-        np.testing.assert_allclose(
-            made.last(gap), made.last(torch.tensor([[4, 7, 2]]), columns), atol=1e-6
-        )
-        assert (made.last(padded) - made.last(gap)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_window_in_two_parts_comes_to_the_same(layers: int) -> None:
+    made = encoder(EncoderSettings(dimension=8, layers=layers, max_length=6))
+    windows = some_windows()
+    with torch.no_grad():
+        for cut in (1, 4, 5):
+            prefix = encode_prefix(made, windows[:, :cut])
+            assert prefix.shape == (7, cut, prefix_width(made))
+            in_parts = encode_last(made, prefix, windows)
+            np.testing.assert_allclose(in_parts, made.last(windows), atol=2e-5)
 
 
 def test_a_window_of_nothing_has_a_defined_output() -> None:

@@ -48,9 +48,32 @@ class SelfAttention(Mixing):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(n, L, d) to (n, L, d)."""
-        query, key, value = self._projected(states)
+        return self.attended(states, *self.projected(states), mask)
+
+    def projected(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each shape (n, L, d), the heads side by side."""
+        layers = (self.query, self.key, self.value)
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
+        query, key, value = linear(states, weight, bias).chunk(3, dim=2)
+        return query, key, value
+
+    def attended(
+        self, states: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor
+    ) -> Tensor:
+        """What becomes of `states`, which ask `query`, shape of both (n, L, d).
+
+        Args:
+            states: The block's input at the positions that ask.
+            query: Of those positions.
+            key: Of the positions that may be looked at, shape (n, m, d).
+            value: Likewise.
+            mask: shape (n, 1, L, m).
+        """
         share = self.attention_dropout if self.training else 0.0
-        mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=share)
+        mixed = scaled_dot_product_attention(
+            self._split(query), self._split(key), self._split(value), mask, share
+        )
         return self._added(states, self.output(mixed.transpose(1, 2).flatten(2)))
 
     def last(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -71,19 +94,14 @@ class SelfAttention(Mixing):
         mixed = mixed + weights.sum(2, keepdim=True) * self.value.bias.view(self.heads, -1)
         return self._added(own, self.output(mixed.flatten(1)))
 
+    def _split(self, states: Tensor) -> Tensor:
+        """(n, L, d) to heads, (n, heads, L, d / heads)."""
+        n, length, width = states.shape
+        return states.view(n, length, self.heads, width // self.heads).transpose(1, 2)
+
     def _by_head(self, layer: nn.Linear) -> Tensor:
         """A layer's weight, shape (heads, d / heads, d)."""
         return layer.weight.view(self.heads, -1, layer.in_features)
-
-    def _projected(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values by head, each shape (n, heads, L, d / heads)."""
-        layers = (self.query, self.key, self.value)
-        weight = torch.cat([layer.weight for layer in layers])
-        bias = torch.cat([layer.bias for layer in layers])
-        n, length, width = states.shape
-        split = linear(states, weight, bias).view(n, length, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
-        return query, key, value
 
     def _added(self, states: Tensor, mixed: Tensor) -> Tensor:
         normalised: Tensor = self.norm(self.dropout(mixed).add_(states))

@@ -63,14 +63,9 @@ class SequenceEncoder(nn.Module):
             states = block(states, mask)
         return self.read(states)
 
-    def last(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
-        """`forward(windows)[:, -1]`, shape (n, d), at about half its cost.
-
-        Args:
-            windows: Item ids, int64, shape (n, L).
-            columns: The position of each of them, int64, shape (n, L); the last ones by default.
-        """
-        states = self.embed(windows, columns)
+    def last(self, windows: Tensor) -> Tensor:
+        """`forward(windows)[:, -1]`, shape (n, d), at about half its cost."""
+        states = self.embed(windows)
         mask = attention_mask(windows)
         *first, final = self.blocks
         for block in first:
@@ -81,10 +76,16 @@ class SequenceEncoder(nn.Module):
         """Users' vectors of what the last block makes, (..., d) to (..., width): unchanged here."""
         return states
 
-    def embed(self, windows: Tensor, columns: Tensor | None = None) -> Tensor:
-        """What enters the first block, shape (n, L, d)."""
-        learnt = self.positions.weight
-        positions = learnt[-windows.shape[1] :] if columns is None else learnt[columns]
+    def embed(self, windows: Tensor, *, start: int | None = None) -> Tensor:
+        """What enters the first block, shape (n, L, d).
+
+        Args:
+            windows: Item ids, int64, shape (n, L).
+            start: The first one's position; by default, they take the last positions.
+        """
+        length = windows.shape[1]
+        first = self.settings.max_length - length if start is None else start
+        positions = self.positions.weight[first : first + length]
         states: Tensor = self.dropout(self.norm(self.items(windows).add_(positions)))
         return states
 
@@ -137,18 +138,19 @@ class FeedForward(nn.Module):
 
 
 def attention_mask(windows: Tensor) -> Tensor:
-    """What is added to attention scores: 0 where a query may look, else -10000.
+    """What is added to attention scores: 0 where a query may look, else -10000 or -20000.
 
-    A query looks at items (never padding) at its own and earlier positions. The finite number
-    leaves a query without any such item, as at the head of a padded window, a defined output.
+    A query looks at items (never padding, -10000) at its own and earlier positions (never later,
+    -20000). So a query without any item to look at, as at the head of a padded window, looks at the
+    padding up to it: its output is defined, and no later position has a part in it.
 
     Returns:
         float32, shape (n, 1, L, L).
     """
     length = windows.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=windows.device).tril()
-    allowed = (windows > 0)[:, None, None, :] & causal
-    return torch.where(allowed, 0.0, -10000.0)
+    padding = torch.where(windows > 0, 0.0, -10000.0)[:, None, None, :]
+    return torch.where(causal, padding, -20000.0)
 
 
 def _initialise(module: nn.Module) -> None:

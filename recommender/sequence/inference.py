@@ -1,55 +1,94 @@
 """Encoding many windows at once: without gradients, in tiles of one shape, on all cores.
 
-The last bit of a product depends on its shape. So a window's padding is left out, which changes
-nothing else, up to a whole number of `_STEP` positions, and it is encoded in a tile of exactly
-`TILE` windows of that length: what it comes to is a function of the window alone, whatever else is
-encoded beside it.
+The last bit of a product depends on its shape. So every product here is made for exactly `TILE`
+windows, whatever else is encoded beside them: what a window comes to is a function of the window
+alone, on one machine.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
+from recommender.sequence.continuation import encode_last, encode_prefix, prefix_width
 from recommender.sequence.encoder import SequenceEncoder
-from simulator.domain import BoolArray, FloatArray, IntArray
+from recommender.sequence.prefix_states import PrefixStates, distinct_rows
+from simulator.domain import FloatArray, IntArray
 
 TILE = 64
-_STEP = 10
+_AT_A_TIME = 2048
+_SUFFIX = 10
 
 
-def encode_windows(encoder: SequenceEncoder, windows: IntArray) -> FloatArray:
-    """The encoder's output at the last position of each window; equal windows are encoded once.
+class WindowEncoder:
+    """Encodes windows; equal ones once, and equal beginnings once.
+
+    A window's last 10 positions are encoded anew, the positions before them looked up where any
+    window has begun like that before. Where the encoder is not causal (BSARec's) or its windows
+    are no longer than that, they are encoded whole.
 
     Args:
-        encoder: In evaluation mode.
-        windows: Item ids, 0 for padding, which may be anywhere, shape (n, L), L the encoder's
-            `max_length`.
-
-    Returns:
-        float32, shape (n, d).
+        encoder: In evaluation mode, and not trained any further.
     """
-    first, place = _distinct(windows)
-    distinct = windows[first]
-    read = _read(encoder, distinct)
-    out = np.empty((len(distinct), encoder.width), dtype=np.float32)
 
-    def encode(rows: IntArray) -> None:
-        ids, columns = _compact(distinct[rows], read[rows])
-        with torch.inference_mode():
-            encoded = encoder.last(torch.from_numpy(ids), torch.from_numpy(columns))
-        out[rows] = encoded[: len(rows)].numpy()
+    def __init__(self, encoder: SequenceEncoder) -> None:
+        self._encoder = encoder
+        self._prefix_length = encoder.settings.max_length - _SUFFIX
+        self._whole = encoder.settings.frequency is not None or self._prefix_length < 1
+        self._prefixes: PrefixStates | None = None
 
-    with _one_thread_each() as pool:
-        for done in [pool.submit(encode, rows) for rows in _tiles(read)]:
-            done.result()
-    return out[place]
+    def encode(self, windows: IntArray) -> FloatArray:
+        """The encoder's output at the last position of each window.
+
+        Args:
+            windows: Item ids, 0 for padding, which may be anywhere, shape (n, max_length).
+
+        Returns:
+            float32, shape (n, width).
+        """
+        first, place = distinct_rows(windows)
+        distinct = windows[first].astype(np.int64)
+        out = np.empty((len(distinct), self._encoder.width), dtype=np.float32)
+        with _one_thread_each() as pool:
+            for start in range(0, len(distinct), _AT_A_TIME):
+                part = slice(start, start + _AT_A_TIME)
+                self._encode(pool, distinct[part], out[part])
+        return out[place]
+
+    def _encode(self, pool: ThreadPoolExecutor, windows: IntArray, out: FloatArray) -> None:
+        """Encode different windows, at most `_AT_A_TIME`, into `out`."""
+        if self._whole:
+            encode = self._encoder.last
+            _each_tile(
+                pool, len(windows), lambda rows: _put(out, rows, encode(_tile(windows, rows)))
+            )
+            return
+        states, slots = self._remembered(pool, windows[:, : self._prefix_length])
+
+        def encode_rest(rows: slice) -> None:
+            prefix = states[torch.from_numpy(_filled(slots[rows]))]
+            _put(out, rows, encode_last(self._encoder, prefix, _tile(windows, rows)))
+
+        _each_tile(pool, len(windows), encode_rest)
+
+    def _remembered(self, pool: ThreadPoolExecutor, prefixes: IntArray) -> tuple[Tensor, IntArray]:
+        if self._prefixes is None:
+            self._prefixes = PrefixStates(self._prefix_length, prefix_width(self._encoder))
+
+        def encode_new(new: IntArray, slots: IntArray, states: Tensor) -> None:
+            def encode_tile(rows: slice) -> None:
+                encoded = encode_prefix(self._encoder, _tile(new, rows))
+                states[torch.from_numpy(slots[rows])] = encoded[: len(slots[rows])]
+
+            _each_tile(pool, len(new), encode_tile)
+
+        return self._prefixes.of(prefixes, encode_new)
 
 
 @contextmanager
@@ -66,53 +105,27 @@ def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(threads)
 
 
-def _read(encoder: SequenceEncoder, windows: IntArray) -> BoolArray:
-    """Which positions count: the items, and the last, where the encoder is read."""
-    read = windows > 0
-    # Without any item all padding is attended to; and padding has a part in a window's frequencies.
-    read[~read.any(axis=1)] = True
-    if encoder.settings.frequency is not None:
-        read[:] = True
-    read[:, -1] = True
-    return read
+def _each_tile(pool: ThreadPoolExecutor, n: int, work: Callable[[slice], None]) -> None:
+    """Do `work` for each `TILE` rows."""
+
+    def without_gradients(rows: slice) -> None:
+        with torch.inference_mode():
+            work(rows)
+
+    rows = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
+    for done in [pool.submit(without_gradients, part) for part in rows]:
+        done.result()
 
 
-def _tiles(read: BoolArray) -> Iterator[IntArray]:
-    """Rows of one length, at most `TILE`."""
-    length = -(-np.count_nonzero(read, axis=1) // _STEP)
-    for size in np.unique(length):
-        rows = np.flatnonzero(length == size)
-        for start in range(0, len(rows), TILE):
-            yield rows[start : start + TILE]
+def _tile(windows: IntArray, rows: slice) -> Tensor:
+    """A full tile: the rows, and the first of them again for those that are missing."""
+    return torch.from_numpy(_filled(windows[rows]))
 
 
-def _compact(windows: IntArray, read: BoolArray) -> tuple[IntArray, IntArray]:
-    """The positions that count and their ids, moved together on the right of a full tile.
-
-    Returns:
-        int64, shape (TILE, L) both, L a whole number of steps or the windows' own length.
-    """
-    counts = np.count_nonzero(read, axis=1)
-    size = min(-(-int(counts[0]) // _STEP) * _STEP, windows.shape[1])
-    row, column = np.nonzero(read)
-    place = size - np.cumsum(read[:, ::-1], axis=1)[:, ::-1][row, column]
-    ids, columns = np.zeros((2, TILE, size), dtype=np.int64)
-    ids[row, place] = windows[row, column]
-    columns[row, place] = column
-    return ids, columns
+def _filled(rows: IntArray) -> IntArray:
+    missing = TILE - len(rows)
+    return np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)]) if missing else rows
 
 
-def _distinct(windows: IntArray) -> tuple[IntArray, IntArray]:
-    """One row of each kind, and each row's kind."""
-    _, first, place = np.unique(_mixed(windows), return_index=True, return_inverse=True)
-    if not np.array_equal(windows[first[place]], windows):
-        # Two different windows share a number: compare them in full.
-        _, first, place = np.unique(windows, axis=0, return_index=True, return_inverse=True)
-    return first, place.reshape(-1)
-
-
-def _mixed(windows: IntArray) -> NDArray[np.uint64]:
-    """A number for each window, which two different ones hardly ever share."""
-    weights = np.random.default_rng(0).integers(0, 2**63, windows.shape[1], dtype=np.uint64)
-    product: NDArray[np.uint64] = windows.astype(np.uint64) @ weights
-    return product
+def _put(out: FloatArray, rows: slice, encoded: Tensor) -> None:
+    out[rows] = encoded[: rows.stop - rows.start].numpy()

@@ -6,7 +6,6 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 
 from recommender.sequence.build import build_encoder
 from recommender.sequence.encoder import SequenceEncoder
-from recommender.sequence.inference import encode_windows
+from recommender.sequence.inference import WindowEncoder
 from recommender.sequence.memory import EncodedBlocks
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing
 from recommender.sequence.windows import windows
@@ -53,6 +52,7 @@ class SequenceModel:
         self.prototypes = None if prototypes is None else prototypes.astype(np.float32)
         with torch.no_grad():
             self.items: FloatArray = encoder.item_vectors().numpy().copy()
+        self._window_encoder = WindowEncoder(self.encoder)
         self._encoded = EncodedBlocks()
 
     def users(self, view: RoundView) -> FloatArray:
@@ -79,8 +79,8 @@ class SequenceModel:
                 the same block's in the round before are encoded.
         """
         if view is None:
-            return encode_windows(self.encoder, rows)
-        return self._encoded.encode(view, rows, partial(encode_windows, self.encoder))
+            return self._window_encoder.encode(rows)
+        return self._encoded.encode(view, rows, self._window_encoder.encode)
 
     def _windows(self, histories: Ragged) -> IntArray:
         return windows(histories, self.encoder.settings.max_length)
