@@ -22,6 +22,30 @@ _SWAPPED = {"user": "target", "target": "user"}
 _COLUMNS = ("user", "target", "round", "position", "clicked", "similarity", "rank")
 
 
+def target_curves(run: Run, measurement: Measurement | None = None) -> dict[str, pd.DataFrame]:
+    """HR, IoI and IoR of each target over rounds, HR@P always over the first P rounds.
+
+    Args:
+        run: At least one round, with targets.
+        measurement: See `Measurement`; the run's own by default.
+
+    Returns:
+        By metric one row a target (catalogue row, in the order of the run), one column a
+        P = 1 .. rounds; metrics that the run has no values for are absent.
+    """
+    rule = measurement or measurement_of(run)
+    targets = pd.Index(run.episodes["target"].unique(), name="target")
+    # The same figures with targets in the place of users: each of their means is then a target's.
+    turned = Run(
+        run.manifest,
+        run.episodes.rename(columns=_SWAPPED),
+        run.exposures[list(_COLUMNS)].rename(columns=_SWAPPED),
+        run.cost,
+    )
+    found = curves(turned, rule.model_copy(update={"hit_rate": "rounds"}))
+    return {name: frame.reindex(targets) for name, frame in found.items()}
+
+
 def per_target(run: Run, measurement: Measurement | None = None) -> pd.DataFrame:
     """HR, IoI and IoR of each target, the mean over its users.
 
@@ -33,28 +57,15 @@ def per_target(run: Run, measurement: Measurement | None = None) -> pd.DataFrame
         measurement: See `Measurement`; the run's own by default.
 
     Returns:
-        One row a target (catalogue row, in the order of the run), columns HR@5 .. IoR@20; metrics
-        that the run has no values for are absent.
+        One row a target (catalogue row, in the order of the run), columns HR@5 .. IoR@20.
     """
     rule = measurement or measurement_of(run)
-    targets = pd.Index(run.episodes["target"].unique(), name="target")
-    # The same figures with targets in the place of users: each of their means is then a target's.
-    turned = Run(
-        run.manifest,
-        run.episodes.rename(columns=_SWAPPED),
-        run.exposures[list(_COLUMNS)].rename(columns=_SWAPPED),
-        run.cost,
-    )
-    over_rounds = curves(turned, rule.model_copy(update={"hit_rate": "rounds"}))
-    columns = {
-        f"{name}@{p}": frame.reindex(targets)[p]
-        for name, frame in over_rounds.items()
-        for p in cutoffs(run)
-    }
+    found = target_curves(run, rule)
+    columns = {f"{name}@{p}": frame[p] for name, frame in found.items() for p in cutoffs(run)}
     if rule.hit_rate == "targets":
-        whole = over_rounds["HR"].reindex(targets)[run.rounds]
+        whole = found["HR"][run.rounds]
         for p in cutoffs(run):
-            columns[f"HR@{p}"] = whole.where(np.arange(len(targets)) < p)
+            columns[f"HR@{p}"] = whole.where(np.arange(len(whole)) < p)
     return pd.DataFrame(columns)
 
 

@@ -19,10 +19,12 @@ class Sheet:
     Attributes:
         title: What it shows, a line.
         cells: Strings; the index names the rows, an outer level of it groups them.
+        words: Columns of words, set to the left; the others hold figures.
     """
 
     title: str
     cells: pd.DataFrame
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

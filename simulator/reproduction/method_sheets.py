@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evals.tables import number, records
+from simulator.reproduction.cells import with_interval
 from simulator.reproduction.exhibit import Sheet
 from simulator.reproduction.method_figures import BASE, DIGITS, printed_figure
 
@@ -37,9 +38,7 @@ def figure_sheet(
             cells = rows[protocol, label] = {}
             for name in names:
                 row = found[protocol, label, name]
-                cells[name] = number(row["ours"], _digits(name)) + _half(
-                    row["low"], row["high"], name
-                )
+                cells[name] = with_interval(row["ours"], row["low"], row["high"], _digits(name))
                 cells[f"Δ {name}"] = number(row["difference"], _digits(name), signed=True)
     columns = [column for name in names for column in ([name, f"Δ {name}"] if printed else [name])]
     return _sheet(title, rows, columns)
@@ -68,8 +67,13 @@ def gap_sheet(
             cells = rows[protocol, label] = {}
             for name in names:
                 row = found[protocol, label, name]
-                half = _half(row["to_itmprec_low"], row["to_itmprec_high"], name)
-                cells[name] = number(row["to_itmprec"], _digits(name), signed=True) + half
+                cells[name] = with_interval(
+                    row["to_itmprec"],
+                    row["to_itmprec_low"],
+                    row["to_itmprec_high"],
+                    _digits(name),
+                    signed=True,
+                )
     return _sheet(title, rows, names)
 
 
@@ -90,8 +94,3 @@ def _keyed(figures: pd.DataFrame) -> Mapping[tuple[str, str, str], Mapping[str, 
 
 def _digits(name: str) -> int:
     return DIGITS[name.partition("@")[0]]
-
-
-def _half(low: float, high: float, name: str) -> str:
-    """Half an interval's width; nothing where there is none."""
-    return "" if pd.isna(low) else f" ± {number((high - low) / 2, _digits(name))}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
 
 from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
@@ -34,11 +35,13 @@ class Play:
         folder: Its run directory.
         config: Its settings.
         title: What the progress bar calls it.
+        episode: A user and a target (rows) who are alone in the run; None for all.
     """
 
     folder: Path
     config: RunConfig
     title: str
+    episode: tuple[int, int] | None = None
 
 
 class Player:
@@ -102,6 +105,9 @@ class Player:
     def _play(self, play: Play, title: str) -> Run:
         config, log = play.config, RunLog(play.folder)
         world = self.world(config)
+        if play.episode is not None:
+            user, target = (np.array([row], dtype=np.int32) for row in play.episode)
+            world = replace(world, users=user, targets=target)
         agent = self._shared_agent(config) if config.clicks == "agent" else None
         play.folder.mkdir(parents=True, exist_ok=True)
         log.write_json(_SETTINGS, self._settings(play))
@@ -139,7 +145,8 @@ class Player:
     def _settings(self, play: Play) -> dict[str, Any]:
         settings = play.config.model_dump(mode="json")
         settings["without"] = sorted(settings["without"])
-        return {**json.loads(json.dumps(settings)), "data_sha256": self._sha256}
+        episode = list(play.episode) if play.episode else None
+        return {**settings, "episode": episode, "data_sha256": self._sha256}
 
 
 def _short(value: object) -> str:

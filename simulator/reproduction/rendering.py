@@ -48,7 +48,7 @@ def for_terminal(sheet: Sheet) -> RenderableType:
     for column in cells.columns:
         # A difference stands beside its figure, so that its sign alone says what it is.
         name = str(column).partition(" ")[0] if str(column).startswith("Δ") else str(column)
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="left" if column in sheet.words else "right")
     before: str | None = None
     for names, row in zip(_names(cells), cells.to_numpy(), strict=True):
         *group, name = names
@@ -85,7 +85,8 @@ def _names(cells: DataFrame) -> list[tuple[str, ...]]:
 def _markdown(sheet: Sheet) -> str:
     cells = sheet.cells
     head = [*(str(name or "") for name in cells.index.names), *map(str, cells.columns)]
-    rule = "|---" * cells.index.nlevels + "|---:" * cells.shape[1] + "|"
+    kinds = ["---" if column in sheet.words else "---:" for column in cells.columns]
+    rule = "|" + "|".join(["---"] * cells.index.nlevels + kinds) + "|"
     rows = [
         [*name, *map(str, row)] for name, row in zip(_names(cells), cells.to_numpy(), strict=True)
     ]
@@ -113,7 +114,8 @@ def _latex(sheet: Sheet, caption: str, label: str) -> str:
             position_float="centering",
             caption=caption,
             label=label,
-            column_format="l" * levels + "r" * cells.shape[1],
+            column_format="l" * levels
+            + "".join("l" if column in sheet.words else "r" for column in cells.columns),
             multirow_align="naive",
             clines="skip-last;data" if levels > 1 else None,
         )

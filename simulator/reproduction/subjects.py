@@ -6,15 +6,25 @@ from collections.abc import Callable, Mapping
 
 from simulator.errors import UnknownNameError
 from simulator.experiment.world import Say
+from simulator.reproduction.case_study import table5
+from simulator.reproduction.click_models import figure6
 from simulator.reproduction.exhibit import Exhibit
+from simulator.reproduction.intention_shares import figure8
 from simulator.reproduction.method_tables import table3, table4
+from simulator.reproduction.movement import figure7
 from simulator.reproduction.playing import Player, Watch
+from simulator.reproduction.sensitivity import figure4
 from simulator.reproduction.settings import ReproductionSettings
 from simulator.reproduction.writing import write_exhibit
 
 SUBJECTS: Mapping[str, Callable[[ReproductionSettings, Player], Exhibit]] = {
     "table3": table3,
     "table4": table4,
+    "table5": table5,
+    "figure4": figure4,
+    "figure6": figure6,
+    "figure7": figure7,
+    "figure8": figure8,
 }
 """What `nudgesim reproduce` knows to make."""
 
