@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -70,31 +72,34 @@ def sequence_model(
     from recommender.sequence import (
         EncoderSettings,
         FrequencyMixing,
+        TrainingSettings,
         fit_sequence_model,
     )
 
     protocol, interactions = config.protocol, world.data.interactions
     start = world.vectors.item if protocol.item_start == "simulator" else None
-    about: list[object] = [method, config.vectors.dimension, config.nudge.intentions, config.seed]
-    if start is not None:
-        about.append(config.vectors.model_dump())
-    path = cached("sequence", interactions, *about)
-    if path.exists():
-        return _load(path)
-    say(f"training {method} on {len(interactions):,} interactions")
+    objective = _objective(method, config.nudge.intentions)
     encoder = EncoderSettings(
         dimension=config.vectors.dimension,
         frequency=FrequencyMixing() if method == "bsarec" else None,
         gaussian=method == "mstein",
     )
-    model = fit_sequence_model(
-        interactions,
-        _objective(method, config.nudge.intentions),
-        encoder,
-        seed=config.seed,
-        start=start,
-    )
-    model.save(path, {"method": method, "seed": config.seed, "data": world.data.name})
+    training = TrainingSettings()
+    about = {
+        "method": method,
+        "objective": {k: v for k, v in vars(objective).items() if isinstance(v, int | float | str)},
+        "encoder": asdict(encoder),
+        "training": asdict(training),
+        "start": None if start is None else hashlib.sha256(start.tobytes()).hexdigest(),
+        "seed": config.seed,
+    }
+    path = cached("sequence", interactions, about)
+    if not path.exists():
+        say(f"training {method} on {len(interactions):,} interactions")
+        model = fit_sequence_model(
+            interactions, objective, encoder, training, seed=config.seed, start=start
+        )
+        model.save(path, {**about, "data": world.data.name})
     return _load(path)
 
 
