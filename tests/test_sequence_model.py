@@ -129,13 +129,21 @@ def test_equal_windows_and_equal_prefixes_are_encoded_once(
     assert tiles[-2:] == [2, 3]
 
 
+def test_a_small_memory_of_prefixes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = windows(histories(50), LENGTH)
+    expected = model().encode_windows(rows)
+    monkeypatch.setattr(prefix_states, "_MOST_PREFIXES", 3)
+    ours = model()
+    for _ in range(2):
+        np.testing.assert_array_equal(ours.encode_windows(rows), expected)
+
+
 @pytest.mark.parametrize("capacity", [3, 5, 40])
-def test_a_full_memory_of_prefixes_forgets_the_oldest(capacity: int) -> None:
-    remembered = PrefixStates(2, 1)
-    remembered.capacity = capacity
-    for name in ("_states", "_prefixes", "_numbers", "_used"):
-        setattr(remembered, name, getattr(remembered, name)[:capacity])
-    encoded = []
+def test_a_full_memory_of_prefixes_forgets_the_oldest(
+    capacity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix_states, "_MOST_PREFIXES", capacity)
+    remembered, encoded = PrefixStates(2, 1), []
 
     def encode(new: IntArray, slots: IntArray, states: torch.Tensor) -> None:
         encoded.append(sorted(new[:, 0].tolist()))

@@ -52,14 +52,14 @@ def encode_last(encoder: SequenceEncoder, prefix: Tensor, windows: Tensor) -> Te
         float32, shape (n, width).
     """
     known = prefix.shape[1]
-    states, mask = encoder.embed(windows[:, known:]), attention_mask(windows)
+    states, mask = encoder.embed(windows[:, known:]), attention_mask(windows, start=known)
     parts = prefix.chunk(2 * len(encoder.blocks) - 1, dim=2)
     for place, block in enumerate(_before_the_last(encoder)):
         attention = cast(SelfAttention, block.mixing)
         query, key, value = attention.projected(states)
         key = torch.cat([parts[2 * place], key], dim=1)
         value = torch.cat([parts[2 * place + 1], value], dim=1)
-        mixed = attention.attended(states, query, key, value, mask[:, :, known:])
+        mixed = attention.attended(states, query, key, value, mask)
         states = block.feed_forward(mixed)
     final = cast(Block, encoder.blocks[-1])
     return encoder.read(final.last(torch.cat([parts[-1], states], dim=1), mask))

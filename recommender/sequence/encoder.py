@@ -137,18 +137,22 @@ class FeedForward(nn.Module):
         return normalised
 
 
-def attention_mask(windows: Tensor) -> Tensor:
+def attention_mask(windows: Tensor, *, start: int = 0) -> Tensor:
     """What is added to attention scores: 0 where a query may look, else -10000 or -20000.
 
     A query looks at items (never padding, -10000) at its own and earlier positions (never later,
     -20000). So a query without any item to look at, as at the head of a padded window, looks at the
     padding up to it: its output is defined, and no later position has a part in it.
 
+    Args:
+        windows: Item ids, shape (n, L).
+        start: The first position that asks.
+
     Returns:
-        float32, shape (n, 1, L, L).
+        float32, shape (n, 1, L - start, L).
     """
     length = windows.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=windows.device).tril()
+    causal = torch.ones(length - start, length, dtype=torch.bool).tril(start)
     padding = torch.where(windows > 0, 0.0, -10000.0)[:, None, None, :]
     return torch.where(causal, padding, -20000.0)
 

@@ -41,7 +41,10 @@ class WindowEncoder:
         self._encoder = encoder
         self._prefix_length = encoder.settings.max_length - _SUFFIX
         self._whole = encoder.settings.frequency is not None or self._prefix_length < 1
-        self._prefixes: PrefixStates | None = None
+        self._at_a_time = _AT_A_TIME
+        if not self._whole:
+            self._prefixes = PrefixStates(self._prefix_length, prefix_width(encoder))
+            self._at_a_time = min(_AT_A_TIME, self._prefixes.capacity)
 
     def encode(self, windows: IntArray) -> FloatArray:
         """The encoder's output at the last position of each window.
@@ -56,13 +59,13 @@ class WindowEncoder:
         distinct = windows[first].astype(np.int64)
         out = np.empty((len(distinct), self._encoder.width), dtype=np.float32)
         with _one_thread_each() as pool:
-            for start in range(0, len(distinct), _AT_A_TIME):
-                part = slice(start, start + _AT_A_TIME)
+            for start in range(0, len(distinct), self._at_a_time):
+                part = slice(start, start + self._at_a_time)
                 self._encode(pool, distinct[part], out[part])
         return out[place]
 
     def _encode(self, pool: ThreadPoolExecutor, windows: IntArray, out: FloatArray) -> None:
-        """Encode different windows, at most `_AT_A_TIME`, into `out`."""
+        """Encode different windows, no more than there is memory for prefixes, into `out`."""
         if self._whole:
             encode = self._encoder.last
             _each_tile(
@@ -72,14 +75,12 @@ class WindowEncoder:
         states, slots = self._remembered(pool, windows[:, : self._prefix_length])
 
         def encode_rest(rows: slice) -> None:
-            prefix = states[torch.from_numpy(_filled(slots[rows]))]
+            prefix = states.index_select(0, torch.from_numpy(_filled(slots[rows])))
             _put(out, rows, encode_last(self._encoder, prefix, _tile(windows, rows)))
 
         _each_tile(pool, len(windows), encode_rest)
 
     def _remembered(self, pool: ThreadPoolExecutor, prefixes: IntArray) -> tuple[Tensor, IntArray]:
-        if self._prefixes is None:
-            self._prefixes = PrefixStates(self._prefix_length, prefix_width(self._encoder))
 
         def encode_new(new: IntArray, slots: IntArray, states: Tensor) -> None:
             def encode_tile(rows: slice) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from simulator.domain import IntArray
 
 _MOST_BYTES = 384 * 2**20
+_MOST_PREFIXES = 2**14
 
 
 class PrefixStates:
@@ -33,7 +34,7 @@ class PrefixStates:
     """
 
     def __init__(self, length: int, width: int) -> None:
-        self.capacity = max(1, _MOST_BYTES // (4 * length * width))
+        self.capacity = min(_MOST_PREFIXES, max(1, _MOST_BYTES // (4 * length * width)))
         # Memory that is never written to is never taken.
         self._states = torch.empty((self.capacity, length, width))
         self._prefixes = np.full((self.capacity, length), -1, dtype=np.int32)
