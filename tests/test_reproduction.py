@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,111 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from reproduction_worlds import Watcher, cache, played, settings, silent, tables
 
 from evals.metrics import per_user
 from evals.targets import estimate, paired_estimate, per_target
-from simulator.domain import Clicks
+from simulator.cli import main
 from simulator.errors import ConfigError, RunError, UnknownNameError
 from simulator.reproduction import ReproductionSettings, reproduce
 from simulator.reproduction.methods import TABLE_3, TABLE_4, Method
 from simulator.reproduction.published import DATASETS, published_counts, published_table
 from simulator.runlog import Run
-from simulator.session import Progress
 
-
-class Watcher:
-    """Counts what is played."""
-
-    def __init__(self) -> None:
-        self.titles: list[str] = []
-        self.decisions = 0
-
-    @contextmanager
-    def __call__(self, title: str, total: int) -> Iterator[Progress]:
-        self.titles.append(title)
-        before = self.decisions
-
-        def advance(clicks: Clicks) -> None:
-            self.decisions += len(clicks)
-
-        yield advance
-        assert self.decisions - before == total
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small world as plain tables: 16 users, 40 items in two categories."""
-    folder = tmp_path_factory.mktemp("tables")
-    generator = np.random.default_rng(0)
-    rows = [
-        (f"u{user}", f"i{item}", 1000 + time)
-        for user in range(16)
-        for time, item in enumerate(generator.permutation(40)[:12])
-    ]
-    items = [(f"i{k}", f"Film {k}", "Even" if k % 2 == 0 else "Odd") for k in range(40)]
-    pd.DataFrame(items, columns=["id", "name", "genres"]).to_csv(folder / "items.csv", index=False)
-    pd.DataFrame(rows, columns=["user", "item", "time"]).to_csv(folder / "events.csv", index=False)
-    path = folder / "small.toml"
-    path.write_text(
-        """
-name = "small"
-domain = "movies"
-[items]
-path = "items.csv"
-item_id = "id"
-title = "name"
-categories = "genres"
-[interactions]
-path = "events.csv"
-user_id = "user"
-item_id = "item"
-time = "time"
-""",
-        encoding="utf-8",
-    )
-    return path
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Vectors are trained once for all tests here."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def played(
-    tables: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> ReproductionSettings:
-    """Table 4 of two methods under the protocols that train no sequence model."""
-    settings = ReproductionSettings(
-        data=str(tables),
-        out=tmp_path_factory.mktemp("out"),
-        protocols=("fair", "paper"),
-        targets=3,
-        users=12,
-        rounds=5,
-        methods=("ipg", "itmprec"),
-    )
-    watch = Watcher()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        reproduce("table4", settings, silent, watch)
-    assert watch.decisions == 2 * 2 * 3 * 12 * 5
-    return settings
-
-
-@pytest.fixture
-def settings(
-    played: ReproductionSettings, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> ReproductionSettings:
-    """The same in a folder that a test may change."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    shutil.copytree(played.out, tmp_path / "out")
-    return replace(played, out=tmp_path / "out")
-
-
-def silent(_: str) -> None:
-    pass
+__all__ = ["cache", "played", "settings", "tables"]
 
 
 def test_the_numbers_are_the_runs(played: ReproductionSettings) -> None:
@@ -264,3 +170,37 @@ def test_hit_rate_over_targets(played: ReproductionSettings) -> None:
     np.testing.assert_allclose(
         per_target(turned).mean(), per_user(turned).mean()[per_target(turned).columns], rtol=1e-6
     )
+
+
+def test_the_command(
+    settings: ReproductionSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    given = ["table4", "--data", settings.data, "--out", str(settings.out), "--targets", "3"]
+    given += ["--users", "12", "--rounds", "5", "--protocol", "fair", "--methods", "ipg, itmprec"]
+    monkeypatch.setattr(sys, "argv", ["nudgesim", "reproduce", *given])
+    with pytest.raises(SystemExit) as end:
+        main()
+    shown = capsys.readouterr()
+    assert end.value.code in (0, None), shown.err
+    assert "IoI@5" in shown.out
+    assert "± is half a 95% interval over targets" in shown.out
+    monkeypatch.setattr(sys, "argv", ["nudgesim", "reproduce", "table44"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "Did you mean 'table4'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.usefixtures("ml_100k")
+def test_table4_on_movielens(settings: ReproductionSettings) -> None:
+    some = replace(settings, data="ml-100k", protocols=("fair",), users=30, targets=4, rounds=20)
+    exhibit = reproduce("table4", some, silent, Watcher())
+    numbers = exhibit.numbers["table4"].set_index(["method", "metric", "P"])
+    assert numbers.loc[("ITMPRec", "IoI", 20), "published"] == 0.4690
+    assert numbers.loc[("ITMPRec", "IoI", 20), "ours"] > 0.1
+    assert (some.folder / "table4.tex").exists()

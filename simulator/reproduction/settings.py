@@ -95,6 +95,10 @@ class ReproductionSettings:
             ConfigError: If a value is out of range.
             UnknownNameError: If a name is unknown.
         """
+        changed = changed or {}
+        # Who asks no model has the same run whatever model was named.
+        asks = method.recommender == "llm-ipp" or changed.get("clicks") == "agent"
+        agent = {f"agent.{name}": value for name, value in self.agent.items()} if asks else {}
         return RunConfig.read(
             None,
             {
@@ -109,7 +113,7 @@ class ReproductionSettings:
                 "protocol": protocol,
                 "seed": seed,
                 "distribution.preset": self.distribution,
-                **{f"agent.{name}": value for name, value in self.agent.items()},
-                **(changed or {}),
+                **agent,
+                **changed,
             },
         )

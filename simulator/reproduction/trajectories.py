@@ -19,11 +19,13 @@ def preferences(run: Run, vectors: Vectors) -> Iterator[FloatArray]:
 
     Args:
         run: Its episodes in their order.
-        vectors: Unit vectors of all users and items, those that the run was played with.
+        vectors: Of all users and items, those that the run was played with.
 
     Yields:
         float32, shape (n_episodes, d), rounds + 1 times.
     """
+    # As the loop scales them; unit vectors, scaled once more, may change in the last bit.
+    vectors = vectors.normalised()
     preference = vectors.user[run.episodes["user"].to_numpy()]
     yield preference
     for _, rows in run.exposures.groupby("round", sort=True):
