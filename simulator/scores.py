@@ -51,10 +51,13 @@ def inner(rows: FloatArray, columns: FloatArray) -> FloatArray:
         rows: shape (n, d), finite.
         columns: shape (m, d), finite.
     """
-    wide = on_grid(columns).astype(np.float64).T
+    wide_rows, wide_columns = on_grid(rows).astype(np.float64), on_grid(columns).astype(np.float64)
     out = np.empty((len(rows), len(columns)), dtype=np.float32)
-    for part in tiles(len(rows)):
-        np.matmul(on_grid(rows[part]).astype(np.float64), wide, out=out[part], casting="same_kind")
+
+    def multiply(part: slice) -> None:
+        out[part] = wide_rows[part] @ wide_columns.T
+
+    each_tile(len(rows), multiply)
     return out
 
 

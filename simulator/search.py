@@ -70,8 +70,12 @@ class ItemSearch:
         """All of `rows . e_i`, exact, float32, shape (n, n_items)."""
         wide = on_grid(rows).astype(np.float64)
         out = np.empty((len(rows), len(self)), dtype=np.float32)
-        for panel in _panels(len(self)):
-            out[:, panel] = wide @ self._items[panel].T.astype(np.float64)
+
+        def multiply(part: slice) -> None:
+            for panel in _panels(len(self)):
+                out[part, panel] = wide[part] @ self._items[panel].T.astype(np.float64)
+
+        each_tile(len(rows), multiply)
         return out
 
     def best(self, users: FloatArray, score: Score, seen: BoolArray) -> IntArray:
