@@ -20,8 +20,9 @@ class SASRec(Objective):
     """Binary cross entropy with one sampled negative at each position, or a full softmax.
 
     Args:
-        loss: "binary", the paper's; "softmax", cross entropy over all items, which learns faster
-            and ranks better and is what libraries train by default.
+        loss: "binary", the paper's; "softmax", cross entropy over all items, which libraries
+            train by default and which finds the held-out items of MovieLens 100k better: NDCG@20
+            0.142 against 0.126 (standard error about 0.007).
 
     Raises:
         UnknownNameError: If there is no such loss.
