@@ -60,6 +60,12 @@ def how_to_read(settings: ReproductionSettings, *, printed: bool = True) -> tupl
             "Under released-code, HR@P is the whole run's click rate over the first P targets, "
             "as that code has it, and interest and rank are read before round P's click."
         )
+    whole = [name for name in ("fair", "paper") if name in settings.protocols]
+    if whole and printed and published_counts(settings.data):
+        out.append(
+            f"Under {' and '.join(whole)}, IoR counts every rank; the published IoR looks like the "
+            "released code's, where a rank is at most 199, so Δ IoR says little there."
+        )
     own = [name for name in ("paper", "released-code") if name in settings.protocols]
     if own:
         out.append(
