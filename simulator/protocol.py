@@ -50,9 +50,9 @@ class NudgingProtocol(Measurement):
             the simulation moves, or what a "sequence" model makes of the history.
         checkpoint: A sequence recommender's "own" training; or one "shared" training (ICLRec's)
             under every name.
-        item_start: A sequence model's item vectors start at "random", or from the "simulator"'s own.
-        padding: Side on which short histories are filled up for a sequence model; "right", while the
-            reading stays at the last place, is the released code's slip.
+        item_start: A sequence model's item vectors start at "random", or from the "simulator"'s.
+        padding: Side on which short histories are filled up for a sequence model; "right", while
+            the reading stays at the last place, is the released code's slip.
         prototypes: Intentions found by "kmeans", or left "untrained" at their random start.
         nearest_prototype: By "euclidean" distance or by "cosine".
         liking: "sigmoid" or "inner", see `recommender.nudge.liking`.

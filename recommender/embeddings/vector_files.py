@@ -39,7 +39,7 @@ def load_vectors(path: Path) -> tuple[Vectors, dict[str, Any]]:
         DataError: If the file is missing, no such archive, or its vectors are not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             vectors = Vectors(stored["user"], stored["item"])
             metadata = json.loads(stored["metadata"].tobytes())
     except FileNotFoundError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -94,10 +96,18 @@ class IRN(PlannedPath):
         np.copyto(scores, -np.inf, where=seen)
         return np.asarray(scores.argmax(axis=1))
 
+    @cached_property
+    def _digest(self) -> str:
+        """Names the weights, so that a run is not resumed with others."""
+        digest = hashlib.sha256()
+        for tensor in self.network.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:12]
+
     def describe(self) -> str:
         """The settings that decide what it shows."""
         encoder = self.network.settings.encoder
         return (
             f"IRN(rounds={self.rounds}, layers={encoder.layers}, dimension={encoder.dimension}, "
-            f"objective_weight={self.network.settings.objective_weight:g})"
+            f"objective_weight={self.network.settings.objective_weight:g}, weights={self._digest})"
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,18 @@ class SequenceModel:
     def describe(self) -> str:
         """What the recommender scores with."""
         settings = self.encoder.settings
-        return f"SequenceModel(layers={settings.layers}, dimension={settings.dimension})"
+        return (
+            f"SequenceModel(layers={settings.layers}, dimension={settings.dimension}, "
+            f"weights={self._digest})"
+        )
+
+    @cached_property
+    def _digest(self) -> str:
+        """Names the weights, so that a run is not resumed with others."""
+        digest = hashlib.sha256()
+        for tensor in self.encoder.state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:12]
 
     def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the model atomically, as one .npz without pickles.
@@ -120,7 +133,7 @@ class SequenceModel:
             DataError: If the file is missing or no such archive.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             about = json.loads(arrays.pop("about").tobytes())
             model = _rebuild(about, arrays)

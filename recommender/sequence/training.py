@@ -65,11 +65,19 @@ def fit_sequence_model(
         With the objective's prototypes, where it has any.
 
     Raises:
-        ConfigError: If no user has three interactions, or `start` has another shape.
+        ConfigError: If no user has three interactions, `start` has another shape, or the objective
+            does not fit the encoder.
         DataError: If training diverged.
     """
+    settings = encoder_settings or EncoderSettings()
+    if settings.frequency is not None and not objective.last_only:
+        raise ConfigError(
+            f"{type(objective).__name__} asks every position for the next item, and a frequency "
+            "layer has shown it that item; train this encoder with BSARec, or leave "
+            "EncoderSettings.frequency at None."
+        )
     with _reproducible(seed):
-        encoder = build_encoder(interactions.n_items, encoder_settings or EncoderSettings())
+        encoder = build_encoder(interactions.n_items, settings)
         if start is not None:
             _start_from(encoder, start)
         return _fit(

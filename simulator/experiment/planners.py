@@ -16,6 +16,7 @@ from simulator.interfaces import Engine
 if TYPE_CHECKING:
     from recommender.nudge import IRN
 
+
 def irn(config: RunConfig, world: World, say: Say) -> IRN:
     """IRN with a trained network, from the cache folder where it is there already."""
     from recommender.nudge import IRN, IRNSettings, fit_irn, load_irn, save_irn
