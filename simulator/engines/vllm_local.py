@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,6 +83,7 @@ class VllmEngine(LocalEngine):
         self.revision = revision_of(folder)
         # Left to itself, vLLM halves the precision of float32 checkpoints.
         precision = dtype or (on_cpu and dtype_of(folder)) or "auto"
+        _let_vllm_look_at_llvmlite()
         with loading(resolved), warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
             self._llm: Any = import_vllm().LLM(
@@ -178,3 +180,15 @@ def _set_environment() -> None:
         os.environ.setdefault(name, value)
     # vLLM also speaks before it has read its own logging level.
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
+
+
+def _let_vllm_look_at_llvmlite() -> None:
+    """Keep vLLM's start from stumbling over numba's library, where that is loaded already.
+
+    On a CPU vLLM searches the dictionaries of all objects in all modules for its kernels. The
+    object through which llvmlite calls its C library takes `__dict__` for the name of a C function
+    and answers with something that is no dictionary; it is told an empty one here.
+    """
+    llvmlite = sys.modules.get("llvmlite.binding.ffi")
+    if llvmlite is not None:
+        llvmlite.lib._fntab["__dict__"] = {}
