@@ -94,11 +94,3 @@ def test_a_recorded_run_replays(method: str, golden: Golden) -> None:
     assert increase_of_interest(run)[rounds].mean() == pytest.approx(interest, abs=1e-4)
     climbed = recorded.rank[:, :, 0].astype(float) - recorded.rank[:, :, -1]
     assert increase_of_rank(run)[rounds].mean() == pytest.approx(climbed.mean(), abs=0.05)
-    print(  # noqa: T201  # shown with -s: the agreement that the documentation quotes
-        method,
-        same_item.mean(),
-        np.abs(rating - recorded.rating).max(),
-        (rank == recorded.rank).mean(),
-        interest,
-        climbed.mean(),
-    )
