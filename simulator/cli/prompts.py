@@ -13,6 +13,9 @@ app = typer.Typer(help="Prompt templates: list, show, render.", no_args_is_help=
 
 Name = Annotated[str, typer.Argument(help="A template's name, or a .j2 file.")]
 
+_STEPS = 20
+"""Length of the path in a path template that is only looked at."""
+
 
 @app.command("list")
 def list_() -> None:
@@ -22,16 +25,17 @@ def list_() -> None:
     """
     from prompts import load_template, template_names
 
-    templates = [load_template(name) for name in template_names()]
+    templates = [load_template(name) for name in template_names("click")]
+    templates += [load_template(name, steps=_STEPS) for name in template_names("path")]
     show_table(
         "Templates",
-        ["name", "version", "language", "labels", "history", "description"],
+        ["name", "version", "language", "answer", "history", "description"],
         [
             (
                 template.name,
                 template.version,
                 template.front_matter.language,
-                "/".join(template.labels.pair),
+                "titles" if template.steps else "/".join(template.labels.pair),
                 f"{template.history.window}, drops {template.history.drop}",
                 template.front_matter.description,
             )
@@ -46,9 +50,10 @@ def show(name: Name) -> None:
 
     Example: nudgesim prompts show movies/click-en
     """
-    from prompts import load_template
+    from prompts import load_template, template_names
 
-    typer.echo(load_template(name).text)
+    steps = _STEPS if name in template_names("path") else None
+    typer.echo(load_template(name, steps=steps).text)
 
 
 @app.command()
