@@ -183,7 +183,10 @@ def test_training_repeats_and_leaves_the_global_generator_alone(data: Dataset) -
     assert not first.training
     irn = IRN(first, data.interactions.histories)
     assert irn.impressionability.shape == (30,)
-    assert irn.describe() == "IRN(rounds=4, layers=2, dimension=8, objective_weight=1)"
+    said = irn.describe()
+    assert said.startswith("IRN(rounds=4, layers=2, dimension=8, objective_weight=1, weights=")
+    assert said == IRN(again, data.interactions.histories).describe()
+    assert said != IRN(other, data.interactions.histories).describe()
 
 
 def test_settings_out_of_range(data: Dataset) -> None:
