@@ -26,7 +26,14 @@ def irn(config: RunConfig, world: World, say: Say) -> IRN:
     path = cached("irn", interactions, asdict(settings), config.seed)
     if not path.exists():
         say(f"training irn on {len(interactions):,} interactions")
-        network = fit_irn(interactions, settings, seed=config.seed)
+        network = fit_irn(
+            interactions,
+            settings,
+            seed=config.seed,
+            progress=lambda epoch: say(
+                f"irn, epoch {epoch.number}: validation loss {epoch.validation:.3f}"
+            ),
+        )
         save_irn(path, network, {"seed": config.seed, "data": world.data.name})
     return IRN(load_irn(path)[0], interactions.histories)
 

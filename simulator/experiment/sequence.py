@@ -14,7 +14,7 @@ from simulator.config import RunConfig
 from simulator.experiment.world import Say, World, cached
 
 if TYPE_CHECKING:
-    from recommender.sequence import Objective, SequenceModel
+    from recommender.sequence import Objective, SequenceEpoch, SequenceModel
 
 SequenceMethod: TypeAlias = Literal["sasrec", "iclrec", "mstein", "icsrec", "bsarec"]
 
@@ -96,8 +96,19 @@ def sequence_model(
     path = cached("sequence", interactions, about)
     if not path.exists():
         say(f"training {method} on {len(interactions):,} interactions")
+
+        def tell(epoch: SequenceEpoch) -> None:
+            if epoch.number % training.validate_every == 0:
+                say(f"{method}, epoch {epoch.number}: validation NDCG@20 {epoch.ndcg:.3f}")
+
         model = fit_sequence_model(
-            interactions, objective, encoder, training, seed=config.seed, start=start
+            interactions,
+            objective,
+            encoder,
+            training,
+            seed=config.seed,
+            start=start,
+            progress=tell,
         )
         model.save(path, {**about, "data": world.data.name})
     return _load(path)
