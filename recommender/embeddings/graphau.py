@@ -9,8 +9,7 @@ otherwise (uniformity). Farther neighbours come in through LightGCN's propagatio
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch.nn.functional import normalize
 from recommender.embeddings.recall import recall_of_held_out
 from recommender.embeddings.settings import GraphAUSettings
 from recommender.embeddings.training import Epoch, hold_out_last
+from recommender.one_thread import one_thread
 from simulator.domain import Interactions, Vectors
 from simulator.seeding import generator
 
@@ -51,19 +51,8 @@ def fit_graphau(
         ConfigError: If no user has three interactions.
         DataError: If training diverged.
     """
-    with _one_thread():
+    with one_thread():
         return _fit(interactions, settings or GraphAUSettings(), seed, progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread: the order of sums is fixed, and steps this small spend longer on waiting."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from simulator.errors import ConfigError
+from recommender.checks import check_at_least, check_not_negative, check_positive
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,11 @@ class GraphAUSettings:
     patience: int = 4
 
     def __post_init__(self) -> None:
-        _require_at_least(
-            self, {"dimension": 1, "layers": 1, "batch": 2, "epochs": 1, "patience": 1}
-        )
-        _require_positive(self, ("layer_weight", "learning_rate"))
-        for name in ("uniformity", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name}={getattr(self, name)} must be 0 or more, and finite.")
+        check_at_least(1, dimension=self.dimension, layers=self.layers)
+        check_at_least(2, batch=self.batch)
+        check_at_least(1, epochs=self.epochs, patience=self.patience)
+        check_positive(layer_weight=self.layer_weight, learning_rate=self.learning_rate)
+        check_not_negative(uniformity=self.uniformity, weight_decay=self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -78,17 +75,5 @@ class MatrixFactorisationSettings:
     patience: int = 4
 
     def __post_init__(self) -> None:
-        _require_at_least(self, {"dimension": 1, "epochs": 1, "patience": 1})
-        _require_positive(self, ("confidence", "regularisation"))
-
-
-def _require_at_least(settings: object, least: Mapping[str, int]) -> None:
-    for name, low in least.items():
-        if getattr(settings, name) < low:
-            raise ConfigError(f"{name}={getattr(settings, name)} must be {low} or more.")
-
-
-def _require_positive(settings: object, names: Sequence[str]) -> None:
-    for name in names:
-        if not 0 < getattr(settings, name) < float("inf"):
-            raise ConfigError(f"{name}={getattr(settings, name)} must be above 0, and finite.")
+        check_at_least(1, dimension=self.dimension, epochs=self.epochs, patience=self.patience)
+        check_positive(confidence=self.confidence, regularisation=self.regularisation)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,8 +10,9 @@ from torch import Tensor
 
 from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_reading import Reading
-from recommender.nudge.irn_threads import one_thread
 from recommender.nudge.planned_path import ENDED, PlannedPath
+from recommender.one_thread import one_thread
+from recommender.weights import weights_digest
 from simulator.domain import BoolArray, FloatArray, IntArray, Ragged
 from simulator.errors import ConfigError
 from simulator.interfaces import Recommender
@@ -96,18 +95,11 @@ class IRN(PlannedPath):
         np.copyto(scores, -np.inf, where=seen)
         return np.asarray(scores.argmax(axis=1))
 
-    @cached_property
-    def _digest(self) -> str:
-        """Names the weights, so that a run is not resumed with others."""
-        digest = hashlib.sha256()
-        for tensor in self.network.state_dict().values():
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()[:12]
-
     def describe(self) -> str:
         """The settings that decide what it shows."""
         encoder = self.network.settings.encoder
         return (
             f"IRN(rounds={self.rounds}, layers={encoder.layers}, dimension={encoder.dimension}, "
-            f"objective_weight={self.network.settings.objective_weight:g}, weights={self._digest})"
+            f"objective_weight={self.network.settings.objective_weight:g}, "
+            f"weights={weights_digest(self.network)})"
         )

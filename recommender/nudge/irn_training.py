@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from recommender.nudge.irn_network import InfluentialNetwork
 from recommender.nudge.irn_settings import IRNSettings
-from recommender.nudge.irn_threads import one_thread
+from recommender.one_thread import one_thread
 from recommender.sequence.windows import windows
 from simulator.domain import IntArray, Interactions, Ragged
 from simulator.errors import ConfigError, DataError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recommender.checks import check_not_negative
 from recommender.nudge.intention import Intentions
 from recommender.nudge.liking import Liking, check_liking, liked
 from recommender.nudge.steering import Nudge, Similarity, check_targets
@@ -51,8 +52,7 @@ class ITMPRec:
         liking: Liking = "sigmoid",
         nudge: Similarity = "inner",
     ) -> None:
-        if not 0 <= intention_weight < float("inf"):
-            raise ConfigError(f"intention_weight={intention_weight} must be 0 or more, and finite.")
+        check_not_negative(intention_weight=intention_weight)
         if intentions is None and representation is not None:
             raise ConfigError(
                 "A representation needs intentions of its own space: pass `intentions`, "

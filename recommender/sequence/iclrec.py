@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from recommender.checks import check_not_negative, check_positive
 from recommender.sequence.augmentation import Augmentation
-from recommender.sequence.checks import check_not_negative, check_positive
 from recommender.sequence.contrast import contrast_prototypes, contrast_views
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.objective import Batch, Objective, TrainingSequences

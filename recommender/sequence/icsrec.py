@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recommender.sequence.checks import check_not_negative, check_positive
+from recommender.checks import check_not_negative, check_positive
 from recommender.sequence.contrast import contrast_prototypes, contrast_views
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.objective import Batch, Objective, TrainingSequences, softmax_loss

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from recommender.sequence.inference import WindowEncoder
 from recommender.sequence.memory import EncodedBlocks
 from recommender.sequence.settings import EncoderSettings, FrequencyMixing
 from recommender.sequence.windows import windows
+from recommender.weights import weights_digest
 from simulator.domain import FloatArray, IntArray, Ragged
 from simulator.errors import DataError
 from simulator.files import atomic_write
@@ -92,16 +91,8 @@ class SequenceModel:
         settings = self.encoder.settings
         return (
             f"SequenceModel(layers={settings.layers}, dimension={settings.dimension}, "
-            f"weights={self._digest})"
+            f"weights={weights_digest(self.encoder)})"
         )
-
-    @cached_property
-    def _digest(self) -> str:
-        """Names the weights, so that a run is not resumed with others."""
-        digest = hashlib.sha256()
-        for tensor in self.encoder.state_dict().values():
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()[:12]
 
     def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the model atomically, as one .npz without pickles.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recommender.checks import check_at_least, check_not_negative, check_positive
 from simulator.errors import ConfigError
 
 
@@ -25,8 +26,7 @@ class FrequencyMixing:
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ConfigError(f"share={self.share} must lie in [0, 1].")
-        if self.components < 1:
-            raise ConfigError(f"components={self.components} must be 1 or more.")
+        check_at_least(1, components=self.components)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,13 @@ class EncoderSettings:
     gaussian: bool = False
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "dimension", "layers", "heads", "max_length")
+        check_at_least(
+            1,
+            dimension=self.dimension,
+            layers=self.layers,
+            heads=self.heads,
+            max_length=self.max_length,
+        )
         if self.dimension % self.heads:
             raise ConfigError(
                 f"dimension={self.dimension} must be a multiple of heads={self.heads}."
@@ -67,8 +73,7 @@ class EncoderSettings:
         for name in ("dropout", "attention_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must lie in [0, 1).")
-        if not 0 < self.norm_epsilon < float("inf"):
-            raise ConfigError(f"norm_epsilon={self.norm_epsilon} must be above 0, and finite.")
+        check_positive(norm_epsilon=self.norm_epsilon)
 
 
 @dataclass(frozen=True)
@@ -98,16 +103,13 @@ class TrainingSettings:
     validate_every: int = 2
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "prefixes", "epochs", "patience", "validate_every")
-        if self.batch < 2:
-            raise ConfigError(f"batch={self.batch} must be 2 or more.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ConfigError(f"learning_rate={self.learning_rate} must be above 0, and finite.")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise ConfigError(f"weight_decay={self.weight_decay} must be 0 or more, and finite.")
-
-
-def _at_least_one(settings: EncoderSettings | TrainingSettings, *names: str) -> None:
-    for name in names:
-        if getattr(settings, name) < 1:
-            raise ConfigError(f"{name}={getattr(settings, name)} must be 1 or more.")
+        check_at_least(
+            1,
+            prefixes=self.prefixes,
+            epochs=self.epochs,
+            patience=self.patience,
+            validate_every=self.validate_every,
+        )
+        check_at_least(2, batch=self.batch)
+        check_positive(learning_rate=self.learning_rate)
+        check_not_negative(weight_decay=self.weight_decay)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recommender.one_thread import one_thread
 from recommender.sequence.build import build_encoder
 from recommender.sequence.encoder import SequenceEncoder
 from recommender.sequence.evaluation import ndcg, next_item_ranks
@@ -93,14 +94,9 @@ def fit_sequence_model(
 @contextmanager
 def _reproducible(seed: int) -> Iterator[None]:
     """One thread, which fixes the order of sums, and random numbers of our own for dropout."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _start_from(encoder: SequenceEncoder, start: FloatArray) -> None:

@@ -20,6 +20,7 @@ from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
+from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
 from simulator.experiment.planners import irn, llm_ipp
 from simulator.experiment.sequence import intentions, representation
@@ -123,16 +124,21 @@ def fit_distribution(config: RunConfig, data: Dataset, say: Say) -> Distribution
     return DistributionClicks.fit(shown, data.log.clicked[split.fitting])
 
 
-def make_agent(settings: AgentConfig, data: Dataset, seed: int, say: Say) -> AgentClicks:
-    """The click agent, with its engine started."""
-    template = load_template(template_name(settings, data))
-    examples = choose_examples(settings, template, data, seed)
-    engine = open_engine(
+def start_engine(settings: AgentConfig) -> RunningEngine:
+    """The language model that the settings name, started; close it after use."""
+    return open_engine(
         settings.engine,
         model=settings.model,
         urls=settings.urls,
         trust_remote_code=settings.trust_remote_code,
     )
+
+
+def make_agent(settings: AgentConfig, data: Dataset, seed: int, say: Say) -> AgentClicks:
+    """The click agent, with its engine started."""
+    template = load_template(template_name(settings, data))
+    examples = choose_examples(settings, template, data, seed)
+    engine = start_engine(settings)
     say(f"engine {engine.name}: {engine.why}")
     return AgentClicks(
         engine,

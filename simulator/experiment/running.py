@@ -11,12 +11,12 @@ from typing import Any
 from evals.summary import summarise
 from simulator.clicks import AgentClicks, DistributionClicks, Fallback
 from simulator.config import RunConfig
-from simulator.engines import open_engine
 from simulator.experiment.parts import (
     make_agent,
     make_distribution,
     make_evolution,
     make_recommender,
+    start_engine,
 )
 from simulator.experiment.world import Say, World, build_world
 from simulator.interfaces import ClickModel, Engine, Recommender
@@ -85,14 +85,7 @@ def _planning_engine(config: RunConfig, agent: AgentClicks | None) -> Iterator[E
     elif agent is not None:
         yield agent.engine
     else:
-        settings = config.agent
-        engine = open_engine(
-            settings.engine,
-            model=settings.model,
-            urls=settings.urls,
-            trust_remote_code=settings.trust_remote_code,
-        )
-        with closing(engine):
+        with closing(start_engine(config.agent)) as engine:
             yield engine
 
 

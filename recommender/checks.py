@@ -5,6 +5,13 @@ from __future__ import annotations
 from simulator.errors import ConfigError
 
 
+def check_at_least(low: int, **settings: int) -> None:
+    """Raise ConfigError unless each is `low` or more."""
+    for name, value in settings.items():
+        if value < low:
+            raise ConfigError(f"{name}={value} must be {low} or more.")
+
+
 def check_not_negative(**settings: float) -> None:
     """Raise ConfigError unless each is 0 or more, and finite."""
     for name, value in settings.items():
