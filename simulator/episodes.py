@@ -52,10 +52,14 @@ class Episodes:
     def pairs(
         cls, users: IntArray, targets: IntArray, histories: Ragged, vectors: Vectors | None
     ) -> Self:
-        """Every user with every target, target by target."""
+        """Every user with every target, user by user.
+
+        So what a user may be shown for the sake of different targets stands together, and a
+        language model reads the history that they share once.
+        """
         return cls(
-            np.tile(users, len(targets)).astype(np.int32),
-            np.repeat(targets, len(users)).astype(np.int32),
+            np.repeat(users, len(targets)).astype(np.int32),
+            np.tile(targets, len(users)).astype(np.int32),
             histories,
             vectors,
         )
@@ -64,8 +68,15 @@ class Episodes:
         return len(self.user)
 
     def blocks(self, size: int | None, n_items: int) -> Iterator[slice]:
-        """Consecutive ranges of episodes; a size changes speed and never results."""
-        step = size or max(256, min(8192, _BLOCK_CELLS // max(n_items, 1)))
+        """Consecutive ranges of episodes; a size changes speed and never results.
+
+        By default a user's episodes stay together.
+        """
+        step = size
+        if step is None:
+            step = max(256, min(8192, _BLOCK_CELLS // max(n_items, 1)))
+            each = int((self.user == self.user[:1]).sum())
+            step -= step % each if 0 < each <= step else 0
         for start in range(0, len(self), step):
             yield slice(start, min(start + step, len(self)))
 

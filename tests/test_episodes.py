@@ -63,3 +63,18 @@ def test_a_view_holds_what_was_accepted_and_what_was_seen(episodes: Episodes) ->
         seen[start[row]] = True
         seen[shown] = True
         assert np.array_equal(view.seen[row], seen)
+
+
+@pytest.mark.parametrize("n_targets", [3, 700])
+def test_blocks_keep_the_episodes_of_a_user_together(n_targets: int) -> None:
+    users = np.arange(400, dtype=np.int32)
+    histories = Ragged.from_rows([np.array([k % 30]) for k in users])
+    targets = np.arange(n_targets, dtype=np.int32)
+    episodes = Episodes.pairs(users, targets, histories, None)
+    n_items = 2**20  # the smallest blocks, of 256 episodes
+    blocks = list(episodes.blocks(None, n_items))
+    assert sum(block.stop - block.start for block in blocks) == len(episodes)
+    together = [len(np.unique(episodes.user[block])) for block in blocks]
+    assert max(together) == (256 // n_targets if n_targets < 256 else 2)
+    if n_targets < 256:
+        assert sum(together) == len(users)

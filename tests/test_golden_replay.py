@@ -70,11 +70,10 @@ def test_a_recorded_run_replays(method: str, golden: Golden) -> None:
 
     def as_recorded(column: str) -> np.ndarray:
         """The log in the recording's order, target by target, shape (targets, users, rounds)."""
-        values = run.exposures[column].to_numpy().reshape(rounds, n_targets, n_users)
-        return np.moveaxis(values, 0, 2)
+        return run.exposures[column].to_numpy().reshape(rounds, n_users, n_targets).T
 
     def before_the_click(column: str) -> np.ndarray:
-        start = run.episodes[column].to_numpy().reshape(n_targets, n_users, 1)
+        start = run.episodes[column].to_numpy().reshape(1, n_users, n_targets).T
         return np.concatenate([start, as_recorded(column)[:, :, :-1]], axis=2)
 
     assert (as_recorded("clicked") == recorded.click).all()
@@ -82,12 +81,12 @@ def test_a_recorded_run_replays(method: str, golden: Golden) -> None:
     assert same_item.mean() >= 0.999
     rating = before_the_click("similarity")
     assert (np.abs(rating - recorded.rating) <= 1e-4).mean() >= 0.999
-    known = run.episodes["known"].to_numpy().reshape(n_targets, n_users, 1)
+    known = run.episodes["known"].to_numpy().reshape(1, n_users, n_targets).T
     rank = np.where(known, 0, np.minimum(before_the_click("rank"), PROTOCOL.rank_cap - 1))
     assert (rank == recorded.rank).mean() >= 0.999
     if method == "itmprec":
-        kept = np.concatenate(arousal.kept).reshape(rounds, n_targets, n_users)
-        assert (np.abs(np.moveaxis(kept, 0, 2) - recorded.coef) < 5e-4).mean() >= 0.999
+        kept = np.concatenate(arousal.kept).reshape(rounds, n_users, n_targets).T
+        assert (np.abs(kept - recorded.coef) < 5e-4).mean() >= 0.999
 
     # The figures that the released code would print, from its own recording and from our log.
     interest = (recorded.rating[:, :, -1] - recorded.rating[:, :, 0]).mean()
