@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from evals import metrics as m
 from evals.agreement import agreement, beside
 from evals.bootstrap import Bootstrap
+from evals.cascade import cascade_figures
 from simulator.runlog import Run
 
 _DIGITS = 6
@@ -20,6 +21,8 @@ def summarise(
     run: Run, metrics: Sequence[m.Metric] = (), *, bootstrap: Bootstrap | None = None
 ) -> dict[str, Any]:
     """Metrics with intervals, failures by reason, who decided, and agreement with models beside.
+
+    For a cascade also what it spared (`evals.cascade`).
 
     Args:
         run: At least one round.
@@ -34,6 +37,7 @@ def summarise(
     n = len(run.exposures)
     failures, sources = m.failures(run), m.sources(run)
     levels = resampling.intervals(m.per_user(run, metrics))
+    cascade = cascade_figures(run, resampling)
     return {
         "rounds": run.rounds,
         "users": int(run.episodes["user"].nunique()),
@@ -55,11 +59,16 @@ def summarise(
         "beside": {
             model: _plain(agreement(beside(run, model), resampling)) for model in run.beside
         },
+        **({} if cascade is None else {"cascade": _plain(cascade)}),
     }
 
 
-def _plain(values: dict[str, float] | pd.Series[float]) -> dict[str, float | int | None]:
-    return {str(name): _rounded(value) for name, value in values.items()}
+def _plain(values: Mapping[str, Any] | pd.Series[float]) -> dict[str, Any]:
+    """Numbers rounded, at any depth."""
+    return {
+        str(name): _plain(value) if isinstance(value, Mapping) else _rounded(value)
+        for name, value in values.items()
+    }
 
 
 def _rounded(value: float) -> float | int | None:

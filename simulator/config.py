@@ -44,6 +44,9 @@ class AgentConfig(_Section):
         examples: "shipped", "none", a YAML file, or "log:N": N examples drawn from the log.
         mode: See `AgentClicks`.
         minimum_mass: See `AgentClicks`.
+        cache: The file in which answers are kept, so that none is asked for twice; "auto" is one in
+            the user's cache folder, "none" keeps nothing.
+        vllm: Further options for vLLM itself (engine "vllm"), such as tensor_parallel_size.
         trust_remote_code: Run Python code that comes with the model; only for models you trust.
     """
 
@@ -54,6 +57,8 @@ class AgentConfig(_Section):
     examples: str = "shipped"
     mode: Literal["sample", "argmax", "text"] = "sample"
     minimum_mass: Fraction = 0.5
+    cache: str = "auto"
+    vllm: dict[str, Any] = {}
     trust_remote_code: bool = False
 
 
@@ -115,6 +120,9 @@ class RunConfig(_Section):
         fallback: Who decides what the agent could not; "none" stops the run instead.
         max_failure_rate: Share of failed decisions past which the run stops, resumable.
         beside: Ask the distribution model about the agent's exposures, without steering.
+        cascade: The distribution model decides where its P(click) lies outside this band, two
+            rising numbers; the agent decides within. None: the agent decides all.
+        audit: Share of the exposures outside the band that the agent decides all the same.
         rounds: Rounds to play.
         users: How many users take part, drawn by seed; None for all.
         targets: How many targets pre-match chooses, or a list of item ids.
@@ -132,6 +140,8 @@ class RunConfig(_Section):
     fallback: Literal["distribution", "none"] = "distribution"
     max_failure_rate: Fraction = 0.05
     beside: bool = True
+    cascade: tuple[Fraction, Fraction] | None = None
+    audit: Fraction = 0.02
     rounds: Annotated[int, Field(ge=1)] = 20
     users: Annotated[int, Field(ge=1)] | None = None
     targets: Annotated[int, Field(ge=1)] | tuple[str, ...] = 20

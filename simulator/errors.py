@@ -78,5 +78,15 @@ class FailureCeilingError(NudgesimError):
     """The declared share of failed decisions was passed; the run stops, resumable."""
 
 
+class BudgetSpentError(NudgesimError):
+    """What a sitting may spend is spent; the run stops, resumable (exit code 3)."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}, so the run stops here. Repeat the same command to go on: every answer that "
+            "the decision cache holds is kept."
+        )
+
+
 class RunError(NudgesimError):
     """A run directory is missing, unfinished, or belongs to another configuration."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from simulator.domain import (
     BoolArray,
     Clicks,
@@ -55,6 +57,15 @@ class LabelProbabilities:
     probabilities: FloatArray
     mass: FloatArray
     failure: TextArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[LabelProbabilities]) -> LabelProbabilities:
+        """The rows of all parts, at least one, end to end."""
+        return cls(
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.mass for part in parts]),
+            np.concatenate([part.failure for part in parts]),
+        )
 
 
 @dataclass(frozen=True, eq=False)

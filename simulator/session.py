@@ -49,6 +49,7 @@ def simulate(
     beside: Mapping[str, ClickModel] | None = None,
     out: Path | None = None,
     config: Mapping[str, Any] | None = None,
+    machine: Mapping[str, Any] | None = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -70,7 +71,8 @@ def simulate(
         beside: Click models by name that answer the same exposures with the same draws, on
             record, without steering.
         out: The run directory; an interrupted run found there goes on. None: memory only.
-        config: Settings to keep in the manifest beside those known here.
+        config: Settings to keep in the manifest beside those known here; a resume must repeat them.
+        machine: How this machine plays it, for the manifest; another may resume the run.
         block_size: Episodes at a time; never changes results.
         progress: See `Progress`.
 
@@ -105,6 +107,7 @@ def simulate(
     )
     manifest = {
         **provenance(data),
+        "machine": dict(machine or {}),
         "name": out.name if out else describe(recommender),
         "config": {
             "data": data.name,

@@ -16,6 +16,10 @@ from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
 
 Mode = Literal["sample", "argmax", "text"]
 
+ASKED_TOGETHER = 2_048
+"""Prompts that an engine gets at a time: enough to fill any batch, and few enough that what a
+decision cache keeps after each call, and a budget looks at before it, is never much."""
+
 
 class AgentClicks:
     """One prompt, one decision: does this user click this item?
@@ -71,9 +75,15 @@ class AgentClicks:
     def decide(self, shown: Exposures) -> Clicks:
         """Ask the model about every row; identical prompts are asked once."""
         distinct, row_of = _distinct(self.prompts(shown))
+        portions = [
+            distinct[start : start + ASKED_TOGETHER]
+            for start in range(0, max(len(distinct), 1), ASKED_TOGETHER)
+        ]
         if self.mode == "text":
-            return self._decide_by_text(distinct, row_of)
-        answers = self.engine.label_probabilities(distinct, self._labels)
+            return self._decide_by_text(portions, row_of)
+        answers = LabelProbabilities.joined(
+            [self.engine.label_probabilities(portion, self._labels) for portion in portions]
+        )
         return self._decide_by_labels(answers, row_of, shown.draw)
 
     def _decide_by_labels(
@@ -95,8 +105,12 @@ class AgentClicks:
             failure=failure,
         )
 
-    def _decide_by_text(self, distinct: list[Prompt], row_of: IntArray) -> Clicks:
-        texts = self.engine.generate(distinct, max_tokens=self.max_answer_tokens)
+    def _decide_by_text(self, portions: list[list[Prompt]], row_of: IntArray) -> Clicks:
+        texts = [
+            text
+            for portion in portions
+            for text in self.engine.generate(portion, max_tokens=self.max_answer_tokens)
+        ]
         parsed = [parse_answer(text, self._labels) for text in texts]
         label = np.array([-1 if p is None else p for p in parsed], dtype=np.int64)[row_of]
         decided = label >= 0
@@ -142,6 +156,10 @@ class AgentClicks:
             "mode": self.mode,
             "minimum_mass": self.minimum_mass,
         }
+
+    def machine(self) -> dict[str, Any]:
+        """How the engine is set for this machine, for a manifest; a resume may differ in it."""
+        return {"engine_settings": dict(getattr(self.engine, "settings", {}))}
 
     def describe(self) -> str:
         """In a line: model, template, mode."""

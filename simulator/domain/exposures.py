@@ -152,16 +152,21 @@ class Clicks:
         return self
 
     def replace(self, rows: IntArray, other: Clicks) -> Clicks:
-        """These clicks with `other`'s decisions at `rows`; the failures stay on record."""
+        """These clicks with `other`'s decisions at `rows`; all failures stay on record.
+
+        Where both failed, it is the first failure that stays.
+        """
         out = Clicks(
             self.clicked.copy(),
             self.probability.copy(),
             self.source.copy(),
-            self.failure,
+            self.failure.copy(),
             self.reason.copy(),
         )
         out.clicked[rows] = other.clicked
         out.probability[rows] = other.probability
         out.source[rows] = other.source
         out.reason[rows] = other.reason
+        first = out.failure[rows]
+        out.failure[rows] = np.where(first == "", other.failure, first)
         return out

@@ -1,0 +1,98 @@
+"""A limit on what a language model may spend: past it the run stops, and can go on later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.engines.loading import RunningEngine
+from simulator.errors import BudgetSpentError, ConfigError
+from simulator.interfaces import LabelProbabilities, Prompt
+
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one sitting may spend; the next one, started by the same command, has as much again.
+
+    Attributes:
+        tokens: Prompt tokens sent and tokens written; None for no limit. Answers that the decision
+            cache knows cost nothing.
+        hours: Wall time since the engine was started; None for no limit.
+    """
+
+    tokens: int | None = None
+    hours: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("tokens", self.tokens), ("hours", self.hours)):
+            if value is not None and not value > 0:
+                raise ConfigError(f"max {name} = {value} must be above 0.")
+
+
+class LimitedEngine:
+    """Passes every call on to an engine until the budget is spent.
+
+    The budget is looked at before each call, so a call that has begun is finished: a click agent
+    asks some thousand prompts at a time (`simulator.clicks.agent.ASKED_TOGETHER`), and by so much
+    the budget may be passed.
+
+    Args:
+        engine: What does the work; closed with this one.
+        budget: What it may spend from now on.
+    """
+
+    def __init__(self, engine: RunningEngine, budget: Budget) -> None:
+        self.engine = engine
+        self.budget = budget
+        self._began = time.monotonic()
+        self._tokens_before = _tokens(engine.usage())
+
+    def __getattr__(self, name: str) -> Any:
+        """Its name, model, settings, encoder, ...: all that the engine itself has."""
+        if name == "engine":  # while it is being unpickled there is none yet
+            raise AttributeError(name)
+        return getattr(self.engine, name)
+
+    def label_probabilities(
+        self, prompts: Sequence[Prompt], labels: Sequence[str]
+    ) -> LabelProbabilities:
+        """The engine's own answers.
+
+        Raises:
+            BudgetSpentError: If nothing is left.
+        """
+        self._check()
+        return self.engine.label_probabilities(prompts, labels)
+
+    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int) -> list[str]:
+        """The engine's own texts.
+
+        Raises:
+            BudgetSpentError: If nothing is left.
+        """
+        self._check()
+        return self.engine.generate(prompts, max_tokens=max_tokens)
+
+    def usage(self) -> Mapping[str, float]:
+        """The engine's counters."""
+        return self.engine.usage()
+
+    def close(self) -> None:
+        """Close the engine."""
+        self.engine.close()
+
+    def _check(self) -> None:
+        spent = _tokens(self.engine.usage()) - self._tokens_before
+        if self.budget.tokens is not None and spent >= self.budget.tokens:
+            raise BudgetSpentError(f"{spent:,.0f} tokens are spent of {self.budget.tokens:,}")
+        hours = (time.monotonic() - self._began) / _HOUR
+        if self.budget.hours is not None and hours >= self.budget.hours:
+            raise BudgetSpentError(f"{hours:.2f} hours are over of {self.budget.hours:g}")
+
+
+def _tokens(usage: Mapping[str, float]) -> float:
+    return usage["prompt_tokens"] + usage["generated_tokens"]
