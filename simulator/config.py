@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.protocol import NudgingProtocol
@@ -153,6 +153,17 @@ class RunConfig(_Section):
     distribution: DistributionConfig = DistributionConfig()
     vectors: VectorConfig = VectorConfig()
     nudge: NudgeConfig = NudgeConfig()
+
+    @field_validator("cascade")
+    @classmethod
+    def _band(
+        cls, band: tuple[float, float] | None, others: ValidationInfo
+    ) -> tuple[float, float] | None:
+        if band is not None and band[0] > band[1]:
+            raise ValueError("give two rising numbers, such as 0.2 and 0.8")
+        if band is not None and others.data.get("clicks") != "agent":
+            raise ValueError("a cascade needs clicks = 'agent'")
+        return band
 
     @classmethod
     def read(cls, path: Path | None, flags: Mapping[str, Any]) -> Self:

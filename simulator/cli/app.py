@@ -9,8 +9,9 @@ import typer
 
 from simulator.cli import agent, compare, data, demo, models, prompts, reproduce, run
 from simulator.cli.console import errors
-from simulator.errors import NudgesimError
+from simulator.errors import BudgetSpentError, NudgesimError
 
+_BUDGET_SPENT = 3
 _STOPPED = 130
 """The exit code of a command that Ctrl-C has ended."""
 
@@ -39,6 +40,9 @@ def main() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         app()
+    except BudgetSpentError as stop:
+        errors.print(str(stop), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(_BUDGET_SPENT)
     except NudgesimError as error:
         errors.print(f"[bold red]error:[/] {type(error).__name__}", highlight=False)
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from simulator.cli.console import decisions_bar, say
-from simulator.cli.outcome import show_outcome
+from simulator.cli.outcome import show_forecast, show_outcome
 from simulator.config import RunConfig
-from simulator.experiment import build_world, make_agent, run_experiment
+from simulator.engines.limited import NO_LIMIT, Budget
+from simulator.errors import ConfigError
+from simulator.experiment import build_world, forecast, make_agent, run_experiment
 from simulator.runlog import RunLog
 
 
@@ -65,8 +67,40 @@ def run(
     max_failure_rate: Annotated[
         float | None, typer.Option(help="Share of failures past which the run stops, resumable.")
     ] = None,
+    cascade: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="The agent decides only where the distribution model's P(click) is in this band.",
+        ),
+    ] = None,
+    audit: Annotated[
+        float | None, typer.Option(help="Share outside the band that the agent decides as well.")
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(help="The file that keeps the model's answers, auto or none."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Tokens after which this sitting stops, resumable.")
+    ] = None,
+    max_hours: Annotated[
+        float | None, typer.Option(help="Hours after which this sitting stops, resumable.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Forecast decisions, tokens and time; play nothing.")
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(help="With --dry-run: money for a million prompt tokens.")
+    ] = None,
+    cached_price: Annotated[
+        float | None, typer.Option(help="The same where the prefix cache has them already.")
+    ] = None,
 ) -> None:
     """Let users live with a recommender, round after round.
+
+    A run that was stopped or killed goes on when its command is repeated, and ends as if nothing
+    had happened. Exit code 3: the budget of --max-tokens or --max-hours is spent.
 
     Examples:
         nudgesim run --out runs/agent --data demo --clicks agent
@@ -76,6 +110,10 @@ def run(
         nudgesim run --out runs/qwen --data ml-100k --model qwen3-4b --users 100 --targets 5
 
         nudgesim run --out runs/served --engine openai --url http://localhost:8000 --model my-model
+
+        nudgesim run --out runs/big --data ml-100k --model qwen3-4b --dry-run --price 0.10
+
+        nudgesim run --out runs/big --data ml-100k --model qwen3-4b --max-hours 8 --cascade 0.2:0.8
     """
     settings = RunConfig.read(
         config,
@@ -101,14 +139,27 @@ def run(
             "without": without or None,
             "fallback": fallback,
             "max_failure_rate": max_failure_rate,
+            "cascade": None if cascade is None else _band(cascade),
+            "audit": audit,
+            "agent.cache": cache,
         },
     )
+    budget = Budget(max_tokens, max_hours)
+    if settings.clicks != "agent" and budget != NO_LIMIT:
+        raise ConfigError(
+            "--max-tokens and --max-hours limit what the agent spends; with --clicks distribution "
+            "leave them out."
+        )
     world = build_world(settings, say)
-    rounds_left = settings.rounds - len(RunLog(out).finished_rounds())
-    total = rounds_left * len(world.users) * len(world.targets)
+    rounds_done = len(RunLog(out).finished_rounds())
+    if dry_run:
+        expected = forecast(settings, say, world=world, rounds_done=rounds_done)
+        show_forecast(expected, price, cached_price)
+        return
+    total = (settings.rounds - rounds_done) * len(world.users) * len(world.targets)
     agent = None
     if settings.clicks == "agent":
-        agent = make_agent(settings.agent, world.data, settings.seed, say)
+        agent = make_agent(settings.agent, world.data, settings.seed, say, budget=budget)
     try:
         with decisions_bar(f"{settings.recommender}, {settings.clicks} clicks", total) as progress:
             done = run_experiment(
@@ -118,3 +169,11 @@ def run(
         if agent is not None:
             agent.close()
     show_outcome(done, out)
+
+
+def _band(text: str) -> tuple[str, str]:
+    """Two numbers around a colon; the settings check them."""
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise ConfigError(f"--cascade {text}: give two numbers in [0, 1], such as 0.2:0.8.")
+    return low, high

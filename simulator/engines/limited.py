@@ -33,6 +33,9 @@ class Budget:
                 raise ConfigError(f"max {name} = {value} must be above 0.")
 
 
+NO_LIMIT = Budget()
+
+
 class LimitedEngine:
     """Passes every call on to an engine until the budget is spent.
 
@@ -48,13 +51,12 @@ class LimitedEngine:
     def __init__(self, engine: RunningEngine, budget: Budget) -> None:
         self.engine = engine
         self.budget = budget
+        self.name, self.model, self.why = engine.name, engine.model, engine.why
         self._began = time.monotonic()
         self._tokens_before = _tokens(engine.usage())
 
     def __getattr__(self, name: str) -> Any:
-        """Its name, model, settings, encoder, ...: all that the engine itself has."""
-        if name == "engine":  # while it is being unpickled there is none yet
-            raise AttributeError(name)
+        """Its revision, settings, encoder, ...: all else that the engine has."""
         return getattr(self.engine, name)
 
     def label_probabilities(

@@ -1,13 +1,17 @@
 """From settings to a finished run: what `nudgesim run` calls, and a script can."""
 
+from simulator.experiment.forecast import Forecast, forecast
 from simulator.experiment.judging import judge_click_models
 from simulator.experiment.parts import make_agent, make_distribution
-from simulator.experiment.running import run_experiment
+from simulator.experiment.running import Experiment, run_experiment
 from simulator.experiment.world import World, build_world
 
 __all__ = [
+    "Experiment",
+    "Forecast",
     "World",
     "build_world",
+    "forecast",
     "judge_click_models",
     "make_agent",
     "make_distribution",

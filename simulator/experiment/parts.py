@@ -20,6 +20,7 @@ from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
+from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
 from simulator.experiment.planners import irn, llm_ipp
@@ -124,21 +125,26 @@ def fit_distribution(config: RunConfig, data: Dataset, say: Say) -> Distribution
     return DistributionClicks.fit(shown, data.log.clicked[split.fitting])
 
 
-def start_engine(settings: AgentConfig) -> RunningEngine:
+def start_engine(settings: AgentConfig, budget: Budget = NO_LIMIT) -> RunningEngine:
     """The language model that the settings name, started; close it after use."""
-    return open_engine(
+    engine: RunningEngine = open_engine(
         settings.engine,
         model=settings.model,
         urls=settings.urls,
         trust_remote_code=settings.trust_remote_code,
     )
+    if budget != NO_LIMIT:
+        engine = LimitedEngine(engine, budget)
+    return engine
 
 
-def make_agent(settings: AgentConfig, data: Dataset, seed: int, say: Say) -> AgentClicks:
+def make_agent(
+    settings: AgentConfig, data: Dataset, seed: int, say: Say, *, budget: Budget = NO_LIMIT
+) -> AgentClicks:
     """The click agent, with its engine started."""
     template = load_template(template_name(settings, data))
     examples = choose_examples(settings, template, data, seed)
-    engine = start_engine(settings)
+    engine = start_engine(settings, budget)
     say(f"engine {engine.name}: {engine.why}")
     return AgentClicks(
         engine,

@@ -71,6 +71,7 @@ class Experiment:
         *,
         out: Path | None = None,
         users: IntArray | None = None,
+        stand_in: ClickModel | None = None,
         say: Say = lambda _: None,
         progress: Progress | None = None,
     ) -> Run:
@@ -80,6 +81,7 @@ class Experiment:
             agent: Clicks where the settings say so; its engine also plans for LLM-IPP.
             out: The run directory, in which an interrupted run goes on; None: memory only.
             users: Some of the world's users, shape (n,); all by default.
+            stand_in: Decides in the agent's place, as in a rehearsal.
             say: Told what is going on.
             progress: Called with each block's clicks.
         """
@@ -88,7 +90,7 @@ class Experiment:
             return simulate(
                 world.data,
                 self.recommender or make_recommender(config, world, say, engine),
-                self._click_model(agent),
+                self._click_model(stand_in or agent),
                 rounds=config.rounds,
                 seed=config.seed,
                 targets=world.targets,
@@ -107,7 +109,7 @@ class Experiment:
     def _asks_agent(self) -> bool:
         return self.config.clicks == "agent"
 
-    def _click_model(self, agent: AgentClicks | None) -> ClickModel:
+    def _click_model(self, agent: ClickModel | None) -> ClickModel:
         """Who steers."""
         config, distribution = self.config, self.distribution
         if not self._asks_agent:
