@@ -6,7 +6,6 @@ from tiny_checkpoints import make_checkpoint
 
 from simulator.engines import TransformersEngine
 from simulator.engines.batches import batches_by_length
-from simulator.engines.shared_prefix import common_length
 from simulator.errors import EngineError, LabelError
 from simulator.interfaces import Engine, Metered
 
@@ -48,7 +47,7 @@ def test_batches_change_speed_and_not_results(folder, engine, batch_tokens):
 
 def test_batches_hold_every_row_once_within_their_bound():
     encoded = [[0] * n for n in (5, 900, 30, 30, 7, 1, 30)]
-    batches = list(batches_by_length(encoded, 64))
+    batches = list(batches_by_length(np.array([len(row) for row in encoded]), 64))
     assert sorted(np.concatenate(batches).tolist()) == list(range(7))
     for batch in batches:
         padded = len(batch) * max(len(encoded[row]) for row in batch)
@@ -64,16 +63,6 @@ def test_the_common_beginning_is_computed_once(folder, engine):
         np.testing.assert_allclose(together.mass[row], answer.mass[0], atol=1e-5)
     header = len(fresh.encoder.tokenize(STATIC))
     assert fresh.usage()["cached_tokens"] >= header * (len(PROMPTS) - 1)
-
-
-def test_common_length_leaves_a_token_of_every_row():
-    twenty = list(range(20))
-    assert common_length([[*twenty, 1, 2], [*twenty, 3], [*twenty, 1, 4]]) == 20
-    assert common_length([twenty, [*twenty, 3]]) == 19
-    assert common_length([twenty, twenty]) == 19
-    assert common_length([[*twenty, 1], [99, *twenty]]) == 0
-    assert common_length([[1, 2, 3], [1, 2, 4]]) == 0  # too short to be worth it
-    assert common_length([twenty]) == 0
 
 
 def test_an_over_long_prompt_fails_alone(engine):

@@ -10,19 +10,16 @@ from numpy.typing import NDArray
 from simulator.domain import IntArray
 
 
-def batches_by_length(
-    encoded: Sequence[Sequence[int]], batch_tokens: int, shared: int = 0
-) -> Iterator[IntArray]:
+def batches_by_length(lengths: IntArray, batch_tokens: int, shared: int = 0) -> Iterator[IntArray]:
     """Row numbers in batches of similar length, longest first.
 
     Longest first, so that memory is tightest at the start and a run does not die near its end.
 
     Args:
-        encoded: Token ids, one list a row.
+        lengths: Tokens of each row, shape (n,).
         batch_tokens: Padded tokens (rows times longest) a batch; one row always fits.
         shared: Tokens that stand before every row and take up memory too.
     """
-    lengths = np.asarray([len(ids) for ids in encoded], dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class LocalEngine(ABC):
         name: Short name of the way the model is run.
         model: What the user called the model.
         revision: Which version of it: a commit of the model hub, or a digest of the folder.
+        precision: Of weights and arithmetic, such as "float32".
+        settings: What was chosen for this machine, plain values by name.
         why: One line on what runs, where, and in which precision.
         encoder: How prompts become tokens; `encoder.encode`, `count_tokens` and
             `display` show exactly what the model receives.
@@ -30,6 +33,8 @@ class LocalEngine(ABC):
     name: str
     model: str
     revision: str
+    precision: str
+    settings: Mapping[str, Any]
     why: str
     encoder: Encoder
 
@@ -57,7 +62,8 @@ class LocalEngine(ABC):
             fitting = self._fitting(encoded, rows)
             logs = np.full((len(encoded), len(spelled.token_ids)), -np.inf)
             if fitting:
-                logs[rows] = self._next_token(fitting, spelled.token_ids)
+                asked = [prompts[row] for row in rows]
+                logs[rows] = self._next_token(asked, fitting, spelled.token_ids)
             answers = spelled.fold(logs, failure)
             failed = int((answers.failure != "").sum())
             self._usage.failures += failed
@@ -89,8 +95,16 @@ class LocalEngine(ABC):
         self._closed = True
 
     @abstractmethod
-    def _next_token(self, encoded: list[list[int]], token_ids: list[int]) -> FloatArray:
-        """Log-probabilities of `token_ids` after each prompt, shape (n, len(token_ids))."""
+    def _next_token(
+        self, prompts: list[Prompt], encoded: list[list[int]], token_ids: list[int]
+    ) -> FloatArray:
+        """Log-probabilities of `token_ids` after each prompt, shape (n, len(token_ids)).
+
+        Args:
+            prompts: All fit into the window.
+            encoded: Their token ids.
+            token_ids: Which of the vocabulary's scores to read.
+        """
 
     @abstractmethod
     def _continue(self, encoded: list[list[int]], max_tokens: int) -> list[list[int]]:
