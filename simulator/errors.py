@@ -70,6 +70,10 @@ class MissingExtraError(EngineError):
         super().__init__(f"{why} needs {package}: pip install 'nudgesim[{extra}]'.")
 
 
+class CacheError(NudgesimError):
+    """The decision cache is damaged, of another version, or cannot be read or written."""
+
+
 class UndecidedError(NudgesimError):
     """A click model could not decide some exposures and no fallback was declared."""
 
