@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.errors import RunError
-from simulator.files import atomic_write, write_text
+from simulator.files import atomic_write, remove_leftovers, write_text
 
 EPISODE_COLUMNS = ("user", "target", "similarity", "rank", "known")
 """Before round 1: `similarity` is e_j . e_u, `rank` the target's rank (from 0), and `known` says
@@ -136,6 +136,7 @@ class RunLog:
         """
         for folder in ("rounds", "state"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.path)
         if not (self.path / "manifest.json").exists():
             self.write_json("manifest.json", manifest)
             return

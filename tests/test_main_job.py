@@ -58,6 +58,22 @@ def test_the_agent_clicks_its_way_through_a_run(tmp_path: Path) -> None:
     assert set(agreement["kind"]) == {"beside", "shared"}
 
 
+def test_a_second_run_asks_the_model_nothing(tmp_path: Path) -> None:
+    cache = str(tmp_path / "decisions.sqlite")
+    flags = {**SETTINGS, "agent.engine": "transformers", "agent.cache": cache}
+    config = RunConfig.read(None, flags)
+    first, again = (run_experiment(config, tmp_path / name) for name in ("first", "again"))
+    asked = first.cost["requests"]
+    assert 0 < asked <= len(first.exposures)
+    assert first.cost["decisions_from_cache"] == 0
+    assert again.cost["requests"] == again.cost["prompt_tokens"] == 0
+    assert again.cost["decisions_from_cache"] == asked
+    for path in sorted((tmp_path / "first" / "rounds").iterdir()):
+        assert path.read_bytes() == (tmp_path / "again" / "rounds" / path.name).read_bytes()
+    summaries = [(tmp_path / name / "summary.json").read_bytes() for name in ("first", "again")]
+    assert summaries[0] == summaries[1]
+
+
 def test_a_taste_moves_the_agent() -> None:
     """Users who like what is shown click more often than users who do not."""
     config = RunConfig.read(None, {**SETTINGS, "agent.engine": "transformers"})

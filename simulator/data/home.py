@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simulator.files import cache_folder
+
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -20,5 +22,4 @@ def data_home() -> Path:
     shared = _REPOSITORY.parent / "shared" / "data"
     if shared.is_dir():
         return shared
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "nudgesim" / "data"
+    return cache_folder() / "data"

@@ -20,6 +20,8 @@ from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
+from simulator.engines.cached import CachedEngine
+from simulator.engines.decision_cache import DecisionCache
 from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
@@ -126,16 +128,30 @@ def fit_distribution(config: RunConfig, data: Dataset, say: Say) -> Distribution
 
 
 def start_engine(settings: AgentConfig, budget: Budget = NO_LIMIT) -> RunningEngine:
-    """The language model that the settings name, started; close it after use."""
-    engine: RunningEngine = open_engine(
-        settings.engine,
-        model=settings.model,
-        urls=settings.urls,
-        trust_remote_code=settings.trust_remote_code,
-    )
+    """The language model that the settings name, started, behind the cache of its answers.
+
+    Close it after use.
+    """
+    # Opened first: a fault in the file should not wait for a model to be loaded.
+    cache = None if settings.cache == "none" else DecisionCache(_cache_file(settings))
+    try:
+        engine: RunningEngine = open_engine(
+            settings.engine,
+            model=settings.model,
+            urls=settings.urls,
+            trust_remote_code=settings.trust_remote_code,
+        )
+    except BaseException:
+        if cache is not None:
+            cache.close()
+        raise
     if budget != NO_LIMIT:
         engine = LimitedEngine(engine, budget)
-    return engine
+    return engine if cache is None else CachedEngine(engine, cache)
+
+
+def _cache_file(settings: AgentConfig) -> Path | None:
+    return None if settings.cache == "auto" else Path(settings.cache)
 
 
 def make_agent(

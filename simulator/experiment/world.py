@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from simulator.config import RunConfig, VectorConfig
 from simulator.data import load_dataset
 from simulator.domain import Dataset, IntArray, Interactions, Vectors
 from simulator.errors import ConfigError
+from simulator.files import cache_folder
 from simulator.seeding import sample_rows
 
 Say = Callable[[str], None]
@@ -106,8 +106,7 @@ def cached(kind: str, interactions: Interactions, *settings: Any) -> Path:
     digest.update(f"{interactions.n_users}, {interactions.n_items}".encode())
     for column in (interactions.user, interactions.item, interactions.time):
         digest.update(np.ascontiguousarray(column).tobytes())
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "nudgesim" / kind
+    folder = cache_folder() / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{digest.hexdigest()[:24]}.npz"
 
