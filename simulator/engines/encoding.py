@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from simulator.domain import IntArray, TextArray
+from simulator.engines.joints import JOINTS, probes
+from simulator.engines.pieces import PieceTokenizer
 from simulator.interfaces import Prompt
 
 BARE_ROLE = "<|assistant|>"
@@ -18,6 +21,9 @@ Their answers open with a line break (ChatGLM3 keeps the place before it for a t
 token after the bare role is never the answer; the line break is written for the model.
 """
 
+_PROBE = 'Recommended: "Probe"\nAnswer:'
+"""Stands for a prompt where only what is around it matters."""
+
 
 def answer_opening(rendered: str) -> str:
     """Text between the end of a rendered chat prompt and the first token of the answer."""
@@ -25,8 +31,30 @@ def answer_opening(rendered: str) -> str:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """What a model receives around each prompt.
+
+    Attributes:
+        header: Text before the prompt.
+        footer: Text after it.
+        first: Token ids before all text.
+        last: Token ids after all text.
+    """
+
+    header: str = ""
+    footer: str = ""
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Encoder:
     """A model's own tokenizer, chat template and window.
+
+    Prompts are tokenised in pieces: the static part once, and once each line of a history or of a
+    candidate, in whatever prompts it occurs. The ids are exactly those of the whole prompt. Before
+    its first prompts an encoder compares both ways on lines that meet in some ten thousand ways; a
+    tokenizer that shows a difference is given whole prompts (`joins` is False then).
 
     Attributes:
         tokenizer: A Hugging Face tokenizer.
@@ -41,6 +69,11 @@ class Encoder:
         """Whether prompts are wrapped as one user message."""
         return bool(getattr(self.tokenizer, "chat_template", None))
 
+    @property
+    def joins(self) -> bool:
+        """Whether prompts are tokenised in pieces, or whole."""
+        return self._pieces is not None
+
     def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """Token ids exactly as the model receives them, one list a prompt.
 
@@ -50,13 +83,8 @@ class Encoder:
         """
         if not prompts:
             return []
-        if not self.has_chat_template:
-            return self._ids([prompt.text for prompt in prompts], add_special_tokens=True)
-        rendered = [self._render(prompt.text) for prompt in prompts]
-        opening = answer_opening(rendered[0])
-        # Encoded apart, as these models' own chat code does: the break is a token of its own.
-        tail = self._ids([opening], add_special_tokens=False)[0] if opening else []
-        return [ids + tail for ids in self._ids(rendered, add_special_tokens=False)]
+        joined = None if self._pieces is None else self._encode_joined(prompts, self._pieces)
+        return self._encode_whole(prompts) if joined is None else joined
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> IntArray:
         """Tokens of each prompt as the model receives it, int32, shape (n,)."""
@@ -73,11 +101,71 @@ class Encoder:
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a bare text, without special tokens."""
-        return self._ids([text], add_special_tokens=False)[0]
+        return self._bare_ids([text])[0]
 
     def window_failures(self, encoded: Sequence[Sequence[int]], answer_tokens: int) -> TextArray:
         """Why a prompt does not fit beside its answer, or "", shape (n,)."""
         return window_failures([len(ids) for ids in encoded], self.window, answer_tokens)
+
+    def _encode_whole(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        if not self.has_chat_template:
+            return self._ids([prompt.text for prompt in prompts], add_special_tokens=True)
+        rendered = [self._render(prompt.text) for prompt in prompts]
+        tail = self._opening(rendered[0])
+        return [ids + tail for ids in self._bare_ids(rendered)]
+
+    def _encode_joined(
+        self, prompts: Sequence[Prompt], pieces: PieceTokenizer
+    ) -> list[list[int]] | None:
+        """Token ids from pieces; None where these prompts must be tokenised whole."""
+        frame = self._chat_frame() if self.has_chat_template else self._special_frame
+        if frame is None:
+            return None
+        headed = {static: frame.header + static for static in {p.static for p in prompts}}
+        footed = {end: end + frame.footer for end in {p.candidate for p in prompts}}
+        if self.has_chat_template and not _are_tight(headed, footed):
+            # Some chat templates take white space off a message's ends.
+            return None
+        return pieces.encode(
+            [(headed[p.static], p.user, footed[p.candidate]) for p in prompts],
+            first=frame.first,
+            last=frame.last,
+        )
+
+    @cached_property
+    def _pieces(self) -> PieceTokenizer | None:
+        """For the first kind of joint that this tokenizer allows; None if it allows none."""
+        trials = list(probes(self.tokenizer.all_special_tokens))
+        whole, vocabulary = self._encode_whole(trials), self.tokenizer.get_vocab()
+        for joint in JOINTS:
+            if joint.is_crossed(vocabulary):
+                continue
+            if self._encode_joined(trials, PieceTokenizer(self._bare_ids, joint)) == whole:
+                return PieceTokenizer(self._bare_ids, joint)
+        return None
+
+    def _chat_frame(self) -> Frame | None:
+        """Rendered for each call, since a chat template may show the date."""
+        header, found, footer = self._render(_PROBE).partition(_PROBE)
+        if not found or not footer:
+            return None
+        return Frame(header, footer, last=tuple(self._opening(footer)))
+
+    @cached_property
+    def _special_frame(self) -> Frame | None:
+        """The special tokens that the tokenizer itself puts around a text."""
+        bare = self.tokenize(_PROBE)
+        ids = self._ids([_PROBE], add_special_tokens=True)[0]
+        for start in range(len(ids) - len(bare) + 1):
+            end = start + len(bare)
+            if ids[start:end] == bare:
+                return Frame(first=tuple(ids[:start]), last=tuple(ids[end:]))
+        return None
+
+    def _opening(self, rendered: str) -> list[int]:
+        """Encoded apart, as these models' own chat code does: the break is a token of its own."""
+        opening = answer_opening(rendered)
+        return self.tokenize(opening) if opening else []
 
     def _render(self, text: str) -> str:
         return str(
@@ -88,6 +176,9 @@ class Encoder:
                 enable_thinking=False,
             )
         )
+
+    def _bare_ids(self, texts: list[str]) -> list[list[int]]:
+        return self._ids(texts, add_special_tokens=False)
 
     def _ids(self, texts: list[str], *, add_special_tokens: bool) -> list[list[int]]:
         encoded = self.tokenizer(
@@ -111,3 +202,9 @@ def window_failures(lengths: Sequence[int], window: int, answer_tokens: int) -> 
         for length in lengths
     ]
     return failure
+
+
+def _are_tight(beginnings: Iterable[str], ends: Iterable[str]) -> bool:
+    """Whether all prompts begin and end with something visible."""
+    edges = [text[:1] for text in beginnings] + [text[-1:] for text in ends]
+    return not any(edge == "" or edge.isspace() for edge in edges)
