@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,8 +24,6 @@ text."""
 
 _LOOKED_UP = 1_000
 """Keys a query."""
-
-_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class DecisionCache:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.file = CacheFile(Path(path) if path else cache_folder() / "decisions.sqlite")
+        self.file = CacheFile(Path(path) if path else default_path())
         self._numbers: dict[Origin, int] = {}
 
     @property
@@ -77,7 +76,7 @@ class DecisionCache:
         """The answers that are kept, by key."""
         found: dict[bytes, Answer] = {}
         stale: list[bytes] = []
-        today = _today()
+        today = day_of(time.time())
         with self.file.reading() as connection:
             number = self._number(connection, origin)
             for start in range(0, len(keys) if number else 0, _LOOKED_UP):
@@ -103,7 +102,7 @@ class DecisionCache:
         """Keep answers by key, all or none; what is kept already stays as it is."""
         if not answers:
             return
-        today = _today()
+        today = day_of(time.time())
         with self.file.writing() as connection:
             number = (
                 self._number(connection, origin)
@@ -137,5 +136,16 @@ class DecisionCache:
         return self._numbers[origin]
 
 
-def _today() -> int:
-    return int(time.time()) // _DAY
+def default_path() -> Path:
+    """The file that runs share unless they are told otherwise."""
+    return cache_folder() / "decisions.sqlite"
+
+
+def day_of(seconds: float) -> int:
+    """Days since 1970, in UTC."""
+    return int(seconds) // 86_400
+
+
+def date_of(day: int) -> date:
+    """The date of a number from `day_of`."""
+    return date(1970, 1, 1) + timedelta(days=day)

@@ -1,0 +1,123 @@
+"""All that the decision cache holds, as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simulator.engines.decision_cache import DecisionCache, date_of
+from simulator.errors import CacheError, ConfigError
+from simulator.files import atomic_write
+
+_EXPORTED = 100_000
+"""Decisions that are held in memory at a time."""
+
+COLUMNS = (
+    "engine",
+    "model",
+    "revision",
+    "precision",
+    "key",
+    "probabilities",
+    "mass",
+    "text",
+    "kept",
+    "used",
+)
+"""Of an export: `key` in hexadecimal; `probabilities` as JSON, label by label, to float32's last
+bit; `text` for generated answers; days of keeping and of last use."""
+
+
+def export(cache: DecisionCache, path: Path) -> int:
+    """Write all decisions as a table with the columns `COLUMNS`.
+
+    Args:
+        cache: Read a part at a time.
+        path: Ends with .parquet or .csv.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        ConfigError: If the path ends otherwise.
+        CacheError: If the file cannot be read.
+    """
+    if path.suffix not in (".parquet", ".csv"):
+        raise ConfigError(f"{path} must end with .parquet or .csv.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _write_parquet(cache, path) if path.suffix == ".parquet" else _write_csv(cache, path)
+
+
+def _tables(cache: DecisionCache) -> Iterator[pd.DataFrame]:
+    """All decisions, at least one table, in the order of the file."""
+    after = (-1, b"")
+    while True:
+        with cache.file.reading() as connection:
+            rows = connection.execute(
+                "SELECT origin, key, engine, model, revision, precision, asked, answer, kept, used "
+                "FROM decisions JOIN origins ON origins.id = origin "
+                "WHERE (origin, key) > (?, ?) ORDER BY origin, key LIMIT ?",
+                (*after, _EXPORTED),
+            ).fetchall()
+        yield pd.DataFrame([_exported(cache, row) for row in rows], columns=COLUMNS)
+        if len(rows) < _EXPORTED:
+            return
+        after = rows[-1][:2]
+
+
+def _exported(cache: DecisionCache, row: tuple[object, ...]) -> tuple[object, ...]:
+    _, key, *origin, asked, answer, kept, used = row
+    assert isinstance(key, bytes)
+    labels = json.loads(str(asked)).get("labels")
+    probabilities, mass, text = "", np.float32(np.nan), ""
+    if labels is None:
+        text = str(answer)
+    elif isinstance(answer, bytes) and len(answer) == 4 * (len(labels) + 1):
+        *shares, mass = np.frombuffer(answer, dtype="<f4")
+        # Nine digits are enough to find a float32 again.
+        probabilities = json.dumps(
+            {label: float(f"{share:.9g}") for label, share in zip(labels, shares, strict=True)},
+            ensure_ascii=False,
+        )
+    else:
+        raise CacheError(f"{cache.path} holds answers that are none; it is damaged: delete it.")
+    days = (date_of(int(str(day))).isoformat() for day in (kept, used))
+    return (*origin, key.hex(), probabilities, mass, text, *days)
+
+
+def _write_parquet(cache: DecisionCache, path: Path) -> int:
+    import pyarrow
+    import pyarrow.parquet
+
+    written = 0
+    with atomic_write(path) as file:
+        writer = None
+        for table in _tables(cache):
+            part = pyarrow.Table.from_pandas(table, schema=_schema(), preserve_index=False)
+            writer = writer or pyarrow.parquet.ParquetWriter(file, part.schema, compression="zstd")
+            writer.write_table(part)
+            written += len(table)
+        assert writer is not None
+        writer.close()
+    return written
+
+
+def _schema() -> Any:
+    import pyarrow
+
+    types = {"mass": pyarrow.float32()}
+    return pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
+
+
+def _write_csv(cache: DecisionCache, path: Path) -> int:
+    written = 0
+    with atomic_write(path) as file:
+        for table in _tables(cache):
+            table.to_csv(file, index=False, header=written == 0)
+            written += len(table)
+    return written
