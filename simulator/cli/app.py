@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from simulator.cli import agent, compare, data, demo, models, prompts, reproduce, run
+from simulator.cli import agent, cache, compare, data, demo, models, prompts, reproduce, run
 from simulator.cli.console import errors
 from simulator.errors import BudgetSpentError, NudgesimError
 
@@ -29,6 +29,7 @@ app.command(name="reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(agent.app, name="agent")
+app.add_typer(cache.app, name="cache")
 app.command(name="models")(models.models)
 
 
