@@ -1,148 +1,42 @@
-"""The server engine against a small loopback HTTP server that misbehaves on demand."""
+"""The server engine against a small loopback HTTP server: what it asks, and what it makes of it."""
 
 from __future__ import annotations
 
-import json
-import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 import pytest
+from misbehaving_server import (
+    CHAT,
+    QUICK,
+    chat_answer,
+    engines_at,
+    fake_servers,
+    misbehaving,
+    polite,
+)
 
-from simulator.engines import OpenAIServerEngine, Retrying, open_engine
-from simulator.engines.server_pool import RequestFailedError, ServerPool
+from simulator.engines import Retrying, open_engine
+from simulator.engines.live_servers import RequestFailedError
+from simulator.engines.server_pool import ServerPool
 from simulator.engines.vllm_dialects import vllm_dialect
 from simulator.errors import EngineError, LabelError, UnknownNameError
 from simulator.interfaces import Engine, Metered, Prompt
 
 PROMPTS = [Prompt("Watch it? ", "You liked Aliens. ", title) for title in ("Alien", "Heat", "Ran")]
-QUICK = Retrying(attempts=3, first_pause=0.001, timeout=0.5)
-
-Rule = Callable[[str, dict[str, Any]], "tuple[int, Any]"]
-
-
-class FakeServer:
-    """Serves `rule(path, body) -> (status, answer)` and keeps what it was sent."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.posts: list[tuple[str, dict[str, Any]]] = []
-        self.keys: set[str | None] = set()
-        self.under_way = self.most_under_way = 0
-        self._lock = threading.Lock()
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._send(200, {"data": [{"id": "small"}, {"id": "large"}]})
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with fake._lock:
-                    fake.posts.append((self.path, body))
-                    fake.keys.add(self.headers.get("Authorization"))
-                    fake.under_way += 1
-                    fake.most_under_way = max(fake.most_under_way, fake.under_way)
-                try:
-                    self._send(*fake.rule(self.path, body))
-                finally:
-                    with fake._lock:
-                        fake.under_way -= 1
-
-            def _send(self, status: int, answer: Any) -> None:
-                text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                try:
-                    self.send_response(status)
-                    self.send_header("Content-Length", str(len(text)))
-                    self.end_headers()
-                    self.wfile.write(text)
-                except OSError:
-                    pass  # the client gave up waiting, which is what a test is about
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
-        )
-        self._thread.start()
-
-    @property
-    def chats(self) -> list[dict[str, Any]]:
-        return [body for path, body in self.posts if path == "/v1/chat/completions"]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Rule], FakeServer]]:
-    servers: list[FakeServer] = []
-
-    def start(rule: Rule) -> FakeServer:
-        servers.append(FakeServer(rule))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def chat_answer(tokens: dict[str, float], text: str = "yes") -> tuple[int, Any]:
-    listed = [{"token": token, "logprob": math.log(p)} for token, p in tokens.items()]
-    choice = {"message": {"content": text}, "logprobs": {"content": [{"top_logprobs": listed}]}}
-    usage = {"prompt_tokens": 11, "completion_tokens": 1}
-    usage["prompt_tokens_details"] = {"cached_tokens": 8}
-    return 200, {"choices": [choice], "usage": usage}
-
-
-def polite(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-    """A plain OpenAI-compatible server: chat completions and nothing of vLLM's."""
-    if path != "/v1/chat/completions":
-        return 404, {"error": {"message": "no such endpoint"}}
-    likes = "Alien" in body["messages"][0]["content"].rsplit(" ", 1)[-1]
-    yes = 0.6 if likes else 0.1
-    return chat_answer({"yes": yes / 2, " yes": yes / 2, "no": 0.2, "maybe": 0.05})
-
-
-def misbehaving(times: int, *answers: tuple[int, Any]) -> Rule:
-    """The first `times` answers to each prompt come from `answers`, then all is well."""
-    seen: dict[str, int] = {}
-    lock = threading.Lock()
-
-    def rule(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        if path != "/v1/chat/completions":
-            return polite(path, body)
-        text = body["messages"][0]["content"]
-        with lock:
-            count = seen[text] = seen.get(text, 0) + 1
-        return answers[(count - 1) % len(answers)] if count <= times else polite(path, body)
-
-    return rule
+def serve():
+    with fake_servers() as start:
+        yield start
 
 
 @pytest.fixture
-def open_at() -> Iterator[Callable[..., OpenAIServerEngine]]:
-    engines: list[OpenAIServerEngine] = []
-
-    def start(*servers: FakeServer, retrying: Retrying = QUICK, **options: Any):
-        engines.append(OpenAIServerEngine([s.url for s in servers], retrying=retrying, **options))
-        return engines[-1]
-
-    yield start
-    for engine in engines:
-        engine.close()
+def open_at():
+    with engines_at() as start:
+        yield start
 
 
 def test_probabilities_from_the_likeliest_tokens(serve, open_at):
@@ -180,15 +74,15 @@ def test_a_passing_failure_is_retried(serve, open_at, status):
 
 def test_a_lasting_failure_fails_its_row_alone(serve, open_at):
     def rule(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        if path == "/v1/chat/completions" and "Heat" in body["messages"][0]["content"]:
-            return 503, {"error": {"message": "out of memory"}}
+        if path == CHAT and "Heat" in body["messages"][0]["content"]:
+            return 500, {"error": {"message": "out of memory"}}
         return polite(path, body)
 
     engine = open_at(serve(rule))
     answers = engine.label_probabilities(PROMPTS, ["yes", "no"])
     assert answers.failure.tolist() == [
         "",
-        "the server answered 503: out of memory (after 3 attempts)",
+        "the server answered 500: out of memory (after 3 attempts)",
         "",
     ]
     assert np.isnan(answers.probabilities[1]).all()
@@ -207,7 +101,7 @@ def test_a_bad_request_is_not_repeated(serve, open_at):
 
 def test_a_slow_answer_times_out(serve, open_at):
     def slow(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        if path == "/v1/chat/completions":
+        if path == CHAT:
             time.sleep(0.3)
         return polite(path, body)
 
@@ -238,20 +132,9 @@ def test_labels_missing_from_the_list_are_a_failure(serve, open_at):
         engine.label_probabilities(PROMPTS, ["yes", "yes"])
 
 
-def test_servers_take_turns_and_a_dead_one_is_passed_over(serve, open_at):
-    first, second = serve(polite), serve(polite)
-    engine = open_at(first, second)
-    many = [Prompt("", "", f"film {k}") for k in range(20)]
-    engine.label_probabilities(many, ["yes", "no"])
-    assert len(first.chats) == len(second.chats) == 10
-    second.rule = misbehaving(99, (503, {"error": {"message": "going down"}}))
-    answers = engine.label_probabilities(many, ["yes", "no"])
-    assert set(answers.failure) == {""}
-
-
 def test_requests_run_side_by_side_up_to_the_bound(serve, open_at):
     def slowish(path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        if path == "/v1/chat/completions":
+        if path == CHAT:
             time.sleep(0.02)
         return polite(path, body)
 
@@ -288,7 +171,7 @@ def test_the_model_is_the_first_or_the_named_one(serve, open_at):
 
 
 def test_an_unreachable_server_says_how_to_start_one():
-    with pytest.raises(EngineError, match=r"No model at http://127\.0\.0\.1:9\.") as error:
+    with pytest.raises(EngineError, match=r"No model at http://127\.0\.0\.1:9 \(connection failed") as error:
         open_engine("openai", urls=["http://127.0.0.1:9"])
     assert "vllm serve" in str(error.value)
     assert "--clicks distribution" in str(error.value)
@@ -297,7 +180,7 @@ def test_an_unreachable_server_says_how_to_start_one():
 
 
 def test_a_busy_server_is_not_taken_for_one_without_a_chat_template(
-    serve: Callable[[Rule], FakeServer],
+    serve: Any,
 ) -> None:
     server = serve(lambda path, body: (503, {"error": "starting"}))
     pool = ServerPool([server.url], concurrency=1, retrying=QUICK, key=None)

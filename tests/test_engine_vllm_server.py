@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tiny_checkpoints import WINDOW, make_checkpoint
 from simulator.engines import OpenAIServerEngine, TransformersEngine
 from simulator.engines.vllm_dialects import LabelledChat, LabelledCompletion, ServedModel
 from simulator.errors import LabelError
+from simulator.interfaces import Prompt
 
 pytest.importorskip("vllm")
 pytestmark = pytest.mark.slow
@@ -48,8 +50,26 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def url(folder, tmp_path_factory):
-    log = tmp_path_factory.mktemp("server") / "log.txt"
+def replicas(folder, tmp_path_factory):
+    """Two servers of one model: address and process of each."""
+    started = [serve(folder, tmp_path_factory.mktemp("server") / "log.txt") for _ in range(2)]
+    try:
+        for address, server, log in started:
+            wait_until_healthy(address, server, log)
+        yield [(address, server) for address, server, _ in started]
+    finally:
+        for _, server, _ in started:
+            server.terminate()
+        for _, server, _ in started:
+            server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def url(replicas):
+    return replicas[0][0]
+
+
+def serve(folder: Path, log: Path) -> tuple[str, subprocess.Popen, Path]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -64,13 +84,7 @@ def url(folder, tmp_path_factory):
             stdout=lines,
             stderr=subprocess.STDOUT,
         )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_healthy(address, server, log)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    return f"http://127.0.0.1:{port}", server, log
 
 
 def wait_until_healthy(
@@ -120,4 +134,25 @@ def test_completions_from_token_ids_give_the_same_numbers(url, expected):
     np.testing.assert_allclose(got.probabilities[:-1], expected.probabilities, atol=TOLERANCE)
     np.testing.assert_allclose(got.mass[:-1], expected.mass, atol=TOLERANCE)
     assert "exceeds the window of 255" in got.failure[-1]
+    engine.close()
+
+
+def test_a_replica_killed_in_the_middle_of_a_call_costs_no_decision(replicas, folder):
+    (lasting, _), (killed, process) = replicas
+    engine = OpenAIServerEngine([lasting, killed], concurrency=8)
+    assert engine.revision == str(folder)
+    prompts = [
+        Prompt(PROMPTS[0].static, f"You liked film {user}.\n", f"film {k}. Answer:")
+        for user in range(40)
+        for k in range(5)
+    ]
+    threading.Timer(0.3, process.kill).start()
+    answers = engine.label_probabilities(prompts, LABELS)
+    assert set(answers.failure) == {""}
+    process.wait(timeout=30)
+    usage = engine.usage()
+    assert usage["retries"] > 0
+    assert usage[f"requests at {killed}"] > 0
+    again = engine.label_probabilities(prompts, LABELS)
+    np.testing.assert_allclose(again.probabilities, answers.probabilities, atol=TOLERANCE)
     engine.close()

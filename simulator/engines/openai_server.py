@@ -1,25 +1,29 @@
-"""A model behind an OpenAI-compatible server, `vllm serve` first."""
+"""A model behind OpenAI-compatible servers, `vllm serve` first."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-import httpx
 import numpy as np
 
 from simulator.engines.labels import LabelTokens
+from simulator.engines.live_servers import RequestFailedError
 from simulator.engines.server_dialects import ChatDialect, Dialect, Reply
-from simulator.engines.server_pool import RequestFailedError, Retrying, ServerPool
+from simulator.engines.server_pool import Retrying, ServerPool
 from simulator.engines.usage import Usage
 from simulator.engines.vllm_dialects import TOKENIZE, vllm_dialect
-from simulator.errors import EngineError, UnknownNameError
+from simulator.errors import EngineError
 from simulator.interfaces import LabelProbabilities, Prompt
 
 Value = TypeVar("Value")
 
 _NOT_THERE = frozenset({404, 405, 501})
+_EACH = 64
+# A well-formed JSON answer of another shape than the protocol's.
+_OTHER_SHAPE = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 KEY_VARIABLES = ("NUDGESIM_API_KEY", "OPENAI_API_KEY")
 
 
@@ -31,51 +35,79 @@ class OpenAIServerEngine:
     server is asked for the 20 likeliest next tokens of a chat; a label that is not among them
     counts as zero there.
 
-    A request that fails after its retries is a failed row. The API key is read from the
-    environment variable NUDGESIM_API_KEY or OPENAI_API_KEY, and from nowhere else.
+    Several servers must be replicas: the same model, under the same name and with the same window.
+    Requests go to the server with the fewest under way, those about one user to the same server
+    where that does not unbalance the load (`LiveServers`), and prompts with a common beginning one
+    after the other, so that prefix caches serve them. A replica that dies, or is not there yet, is
+    left out and tried again; its requests go to the others at once. With all of them gone, requests
+    wait for `Retrying.patience` before their rows fail.
+
+    A request that fails after its retries is a failed row with a reason; so is an answer that
+    cannot be read, or whose log-probabilities are none. The API key is read from the environment
+    variable NUDGESIM_API_KEY or OPENAI_API_KEY, and from nowhere else.
 
     Args:
-        urls: Base URLs of servers of the same model; requests go to them in turn.
-        model: The name it is served under; the first that the server lists by default.
-        concurrency: Requests under way at once, over all servers.
+        urls: Base URLs of servers of the same model.
+        model: The name it is served under; the first that a server lists by default.
+        concurrency: Requests under way at once, over all servers; by default 64 for each.
         retrying: When to give up on a request.
 
+    Attributes:
+        name: "openai".
+        model: The name it is served under.
+        revision: What the server says it loaded under that name (vLLM's `root`), or None.
+        precision: "", since servers do not tell.
+        why: One line on what is asked where, and which servers are not there yet.
+        settings: URLs, concurrency, endpoint and patience; never a key.
+
     Raises:
-        EngineError: If a server cannot be reached, or refuses the key.
+        EngineError: If no server can be reached, two serve different models, or one refuses the
+            key.
         UnknownNameError: If a server does not serve the model.
     """
 
     name = "openai"
+    precision = ""
 
     def __init__(
         self,
         urls: Sequence[str] | str = ("http://localhost:8000",),
         *,
         model: str | None = None,
-        concurrency: int = 64,
+        concurrency: int | None = None,
         retrying: Retrying | None = None,
     ) -> None:
         if not urls:
             raise EngineError("No server URL; give one, such as http://localhost:8000.")
-        key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
+        urls = [urls] if isinstance(urls, str) else urls
+        retrying = retrying or Retrying()
+        concurrency = concurrency or _EACH * len(urls)
         self._pool = ServerPool(
-            [urls] if isinstance(urls, str) else urls,
+            urls,
             concurrency=concurrency,
-            retrying=retrying or Retrying(),
-            key=key,
+            retrying=retrying,
+            key=next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None),
+            model=model,
         )
         self._usage = Usage()
+        self._spelled: dict[tuple[str, ...], LabelTokens] = {}
+        self.model = self._pool.served.name
+        self.revision = self._pool.served.root
         try:
-            served, *_ = [_served(self._pool, url, model) for url in self._pool.urls]
-            self.model = str(served["id"])
-            self._dialect: Dialect = _dialect(self._pool, served)
-        except (RequestFailedError, httpx.TransportError) as error:
+            self._dialect = _dialect(self._pool)
+        except (RequestFailedError, *_OTHER_SHAPE) as error:
             self._pool.close()
             raise EngineError(f"Cannot use the server at {self._pool.urls[0]}: {error}") from error
         except BaseException:
             self._pool.close()
             raise
-        self.why = f"{self.model} at {', '.join(self._pool.urls)}, {self._dialect.description}."
+        self.why = _why(self._pool, self._dialect)
+        self.settings: Mapping[str, Any] = {
+            "urls": self._pool.urls,
+            "endpoint": self._dialect.PATH,
+            "concurrency": concurrency,
+            **asdict(retrying),
+        }
 
     def label_probabilities(
         self, prompts: Sequence[Prompt], labels: Sequence[str]
@@ -109,35 +141,48 @@ class OpenAIServerEngine:
         return [reply.value if reply else "" for reply, _ in replies]
 
     def usage(self) -> Mapping[str, float]:
-        """Counters since its making; see `simulator.engines.usage.Usage`."""
+        """Counters since its making; see `simulator.engines.usage.Usage`.
+
+        Beside those, "requests at URL" for each server: HTTP requests, retries and questions to
+        the tokenizer included.
+        """
         self._usage.retries = self._pool.retries
-        return self._usage.as_mapping()
+        sent = {f"requests at {url}": float(n) for url, n in self._pool.requests().items()}
+        return {**self._usage.as_mapping(), **sent}
 
     def close(self) -> None:
         """Close the connections; the server goes on."""
         self._pool.close()
 
     def _label_tokens(self, labels: Sequence[str]) -> LabelTokens:
-        try:
-            return self._dialect.label_tokens(labels)
-        except RequestFailedError as error:
-            raise EngineError(f"Cannot ask {self._pool.urls[0]} about labels: {error}.") from error
+        """Asked once for each set of labels."""
+        if tuple(labels) not in self._spelled:
+            try:
+                self._spelled[tuple(labels)] = self._dialect.label_tokens(labels)
+            except RequestFailedError as error:
+                raise EngineError(
+                    f"Cannot ask {self._pool.urls[0]} about labels: {error}."
+                ) from error
+        return self._spelled[tuple(labels)]
 
     def _ask(
         self, ask: Callable[[Prompt], Reply[Value]], prompts: Sequence[Prompt]
     ) -> list[tuple[Reply[Value] | None, str]]:
         """Each prompt's reply, or None and why there is none."""
 
-        def attempt(prompt: Prompt) -> tuple[Reply[Value] | None, str]:
+        def attempt(row: int) -> tuple[Reply[Value] | None, str]:
             try:
-                return ask(prompt), ""
+                return ask(prompts[row]), ""
             except RequestFailedError as error:
                 return None, str(error)
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                # A well-formed JSON answer of another shape than the protocol's.
+            except _OTHER_SHAPE as error:
                 return None, f"the server's answer cannot be read ({error!r})"
 
-        replies = self._pool.map(attempt, prompts)
+        parts = [(prompt.static, prompt.user, prompt.candidate) for prompt in prompts]
+        # Neighbours in this order share the longest beginnings, and are asked close in time.
+        order = sorted(range(len(prompts)), key=parts.__getitem__)
+        answered = dict(zip(order, self._pool.map(attempt, order), strict=True))
+        replies = [answered[row] for row in range(len(prompts))]
         self._usage.requests += len(prompts)
         self._usage.prompt_tokens += sum(reply.prompt_tokens for reply, _ in replies if reply)
         self._usage.cached_tokens += sum(reply.cached_tokens for reply, _ in replies if reply)
@@ -150,34 +195,16 @@ def _failures(replies: Sequence[tuple[Any, str]]) -> Any:
     return failure
 
 
-def _served(pool: ServerPool, url: str, model: str | None) -> dict[str, Any]:
-    """The server's own entry for the model."""
-    try:
-        response = pool.get(url, "/v1/models")
-        entries = response.json()["data"] if response.is_success else None
-    except (httpx.TransportError, httpx.InvalidURL, ValueError, KeyError, TypeError):
-        entries = None
-        response = None
-    if response is not None and response.status_code in (401, 403):
-        raise EngineError(
-            f"{url} refuses the key; set {' or '.join(KEY_VARIABLES)} to a valid one."
-        )
-    if not entries:
-        raise EngineError(
-            f"No model at {url}. Start one with `vllm serve ...`, or pass `--clicks distribution`."
-        )
-    names = [str(entry["id"]) for entry in entries]
-    if model is not None and model not in names:
-        raise UnknownNameError(f"model at {url}", model, names)
-    entry: dict[str, Any] = entries[0 if model is None else names.index(model)]
-    return entry
-
-
-def _dialect(pool: ServerPool, served: dict[str, Any]) -> Dialect:
+def _dialect(pool: ServerPool) -> Dialect:
     """The exact way where the server is vLLM, else plain chat completions."""
-    model = str(served["id"])
-    window = served.get("max_model_len")
+    served = pool.served
     # An empty body: an endpoint that exists complains about it.
-    if window is None or pool.probe(TOKENIZE, {}).status_code in _NOT_THERE:
-        return ChatDialect(pool, model)
-    return vllm_dialect(pool, model, int(window))
+    if served.window is None or pool.probe(TOKENIZE, {}).status in _NOT_THERE:
+        return ChatDialect(pool, served.name)
+    return vllm_dialect(pool, served.name, served.window)
+
+
+def _why(pool: ServerPool, dialect: Dialect) -> str:
+    living = [url for url in pool.urls if url not in pool.absent]
+    absent = "".join(f" Not there yet: {url} ({reason})." for url, reason in pool.absent.items())
+    return f"{pool.served.name} at {', '.join(living)}, {dialect.description}.{absent}"

@@ -11,13 +11,16 @@ from scipy.special import logsumexp
 
 from simulator.domain import FloatArray
 from simulator.engines.labels import LabelTokens
-from simulator.engines.server_pool import RequestFailedError, ServerPool
+from simulator.engines.live_servers import RequestFailedError
+from simulator.engines.server_pool import ServerPool
 from simulator.errors import LabelError
 from simulator.interfaces import Prompt
 
 Value = TypeVar("Value")
 _TOP = 20
 """The most next tokens that OpenAI-compatible servers list."""
+_ROUNDING = 1e-3
+"""How far above zero a log-probability may be rounded."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Reply(Generic[Value]):
 
 class Dialect(Protocol):
     """Scores and writes; each request that fails raises RequestFailedError."""
+
+    PATH: ClassVar[str]
 
     @property
     def description(self) -> str:
@@ -80,13 +85,13 @@ class ChatDialect:
         for column, label in enumerate(labels.labels):
             spelled = [t["logprob"] for t in listed if t["token"] in (label, " " + label)]
             if spelled:
-                logs[column] = logsumexp(spelled)
+                logs[column] = logsumexp(log_probabilities(spelled))
         return reply(logs, answer)
 
     def write(self, prompt: Prompt, max_tokens: int) -> Reply[str]:
         """Greedy."""
         answer = self._chat(prompt, max_tokens, {})
-        return reply(answer["choices"][0]["message"]["content"] or "", answer)
+        return reply(written(answer["choices"][0]["message"]["content"]), answer)
 
     def _chat(self, prompt: Prompt, max_tokens: int, extra: dict[str, Any]) -> Any:
         body = {
@@ -96,7 +101,30 @@ class ChatDialect:
             "temperature": 0,
             **extra,
         }
-        return self.pool.post(self.PATH, body)
+        return self.pool.post(self.PATH, body, user=prompt.user)
+
+
+def log_probabilities(values: Sequence[Any]) -> FloatArray:
+    """What a server gave for log-probabilities, float64.
+
+    Raises:
+        RequestFailedError: If one of them is none: null, text, NaN, or clearly above zero.
+    """
+    for value in values:
+        if not isinstance(value, int | float) or not value <= _ROUNDING:
+            raise RequestFailedError(f"the server gave {value!r} for a log-probability")
+    return np.asarray(values, dtype=np.float64)
+
+
+def written(content: Any) -> str:
+    """A generated text; null is no text.
+
+    Raises:
+        RequestFailedError: If it is something else.
+    """
+    if content is not None and not isinstance(content, str):
+        raise RequestFailedError(f"the server gave {content!r} for a text")
+    return content or ""
 
 
 def reply(value: Value, answer: Any) -> Reply[Value]:

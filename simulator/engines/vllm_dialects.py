@@ -17,18 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from simulator.domain import FloatArray
 from simulator.engines.encoding import answer_opening, window_failures
 from simulator.engines.labels import LabelTokens, label_tokens
-from simulator.engines.server_dialects import Dialect, Reply, reply
-from simulator.engines.server_pool import (
-    RETRIED,
-    RequestFailedError,
-    ServerPool,
-    server_message,
-)
+from simulator.engines.live_servers import RequestFailedError
+from simulator.engines.server_dialects import Dialect, Reply, log_probabilities, reply, written
+from simulator.engines.server_pool import AWAY, BUSY, PASSING, ServerPool
 from simulator.interfaces import Prompt
 
 TOKENIZE = "/tokenize"
@@ -65,7 +59,10 @@ class ServedModel:
         }
 
     def _ids(self, body: dict[str, Any]) -> list[int]:
-        ids: list[int] = self.pool.post(TOKENIZE, {"model": self.model, **body})["tokens"]
+        answer = self.pool.post(TOKENIZE, {"model": self.model, **body})
+        ids = answer.get("tokens") if isinstance(answer, dict) else None
+        if not isinstance(ids, list) or not all(isinstance(token, int) for token in ids):
+            raise RequestFailedError("the server's answer to /tokenize holds no token ids")
         return ids
 
 
@@ -94,16 +91,16 @@ class LabelledChat:
         )
         listed = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
         by_token = {entry["token"]: entry["logprob"] for entry in listed}
-        return reply(np.asarray([by_token[_name(token)] for token in wanted]), answer)
+        return reply(log_probabilities([by_token[_name(token)] for token in wanted]), answer)
 
     def write(self, prompt: Prompt, max_tokens: int) -> Reply[str]:
         """Greedy."""
         answer = self._chat(prompt, max_tokens=max_tokens)
-        return reply(answer["choices"][0]["message"]["content"] or "", answer)
+        return reply(written(answer["choices"][0]["message"]["content"]), answer)
 
     def _chat(self, prompt: Prompt, **settings: Any) -> Any:
         body = {**self.served.chat_body(prompt.text), "temperature": 0, **settings}
-        return self.served.pool.post(self.PATH, body)
+        return self.served.pool.post(self.PATH, body, user=prompt.user)
 
 
 @dataclass(frozen=True)
@@ -133,18 +130,18 @@ class LabelledCompletion:
         """The likeliest tokens first, then each label token that is not among them."""
         ids = self._encode(prompt, answer_tokens=1)
         wanted = labels.token_ids
-        answer = self._complete(ids, _TOP, wanted)
+        answer = self._complete(prompt.user, ids, _TOP, wanted)
         found = dict(_listed(answer))
         for token in wanted:
             if _name(token) not in found:
-                found |= _listed(self._complete(ids, 0, [token]))
-        return reply(np.asarray([found[_name(token)] for token in wanted]), answer)
+                found |= _listed(self._complete(prompt.user, ids, 0, [token]))
+        return reply(log_probabilities([found[_name(token)] for token in wanted]), answer)
 
     def write(self, prompt: Prompt, max_tokens: int) -> Reply[str]:
         """Greedy."""
         ids = self._encode(prompt, answer_tokens=max_tokens)
-        answer = self._post({"prompt": ids, "max_tokens": max_tokens})
-        return reply(answer["choices"][0]["text"], answer)
+        answer = self._post(prompt.user, {"prompt": ids, "max_tokens": max_tokens})
+        return reply(written(answer["choices"][0]["text"]), answer)
 
     def _encode(self, prompt: Prompt, answer_tokens: int) -> list[int]:
         if self.chat:
@@ -156,21 +153,21 @@ class LabelledCompletion:
             raise RequestFailedError(failure)
         return ids
 
-    def _complete(self, ids: list[int], listed: int, allowed: list[int]) -> Any:
+    def _complete(self, user: str, ids: list[int], listed: int, allowed: list[int]) -> Any:
         return self._post(
+            user,
             {
                 "prompt": ids,
                 "max_tokens": 1,
                 "logprobs": listed,
                 "allowed_token_ids": allowed,
                 "return_tokens_as_token_ids": True,
-            }
+            },
         )
 
-    def _post(self, body: dict[str, Any]) -> Any:
-        return self.served.pool.post(
-            self.PATH, {"model": self.served.model, "temperature": 0, **body}
-        )
+    def _post(self, user: str, body: dict[str, Any]) -> Any:
+        body = {"model": self.served.model, "temperature": 0, **body}
+        return self.served.pool.post(self.PATH, body, user=user)
 
 
 def vllm_dialect(pool: ServerPool, model: str, window: int) -> Dialect:
@@ -181,10 +178,10 @@ def vllm_dialect(pool: ServerPool, model: str, window: int) -> Dialect:
     """
     served = ServedModel(pool, model)
     probe = pool.probe(TOKENIZE, {**served.chat_body("a"), "return_token_strs": True})
-    if probe.status_code in RETRIED:
+    if probe.status in BUSY | AWAY | PASSING:
         # A server that is busy or starting says nothing about its chat template.
         raise RequestFailedError(
-            f"the server answered {probe.status_code}: {server_message(probe)} Try again."
+            f"the server answered {probe.status}: {probe.message()} Try again."
         )
     if not probe.is_success:
         return LabelledCompletion(served, window, chat=False)
@@ -195,7 +192,7 @@ def vllm_dialect(pool: ServerPool, model: str, window: int) -> Dialect:
     chat = LabelledChat(served)
     try:
         chat.score(Prompt("", "", "a"), LabelTokens(("0", "1"), ((0,), (1,))))
-    except (RequestFailedError, KeyError, TypeError, IndexError):
+    except (RequestFailedError, KeyError, TypeError, IndexError, AttributeError):
         # A version of vLLM whose chat endpoint does not know `logprob_token_ids`.
         return LabelledCompletion(served, window, chat=True)
     return chat
