@@ -32,7 +32,7 @@ class LocalEngine(ABC):
 
     name: str
     model: str
-    revision: str
+    revision: str | None
     precision: str
     settings: Mapping[str, Any]
     why: str

@@ -28,8 +28,12 @@ class ResolvedModel:
     revision: str | None = None
 
 
-def resolve_model(name: str | Path) -> ResolvedModel:
+def resolve_model(name: str | Path, *, weights: bool = True) -> ResolvedModel:
     """Find a model by preset name, folder or Hugging Face id ("owner/name").
+
+    Args:
+        name: Which.
+        weights: Whether a folder must hold safetensors; an engine may be told to read others.
 
     Raises:
         EngineError: If a folder holds no model, or the pocket model was not shipped.
@@ -42,7 +46,7 @@ def resolve_model(name: str | Path) -> ResolvedModel:
         return ResolvedModel(text, PRESETS[text].model, PRESETS[text].revision)
     folder = Path(text).expanduser()
     if folder.is_dir() or isinstance(name, Path) or text.startswith((".", "/", "~")):
-        _check_folder(folder)
+        _check_folder(folder, weights=weights)
         return ResolvedModel(text, str(folder))
     if text.count("/") != 1:
         raise UnknownNameError("model (preset, folder, or hub id 'owner/name')", text, PRESETS)
@@ -71,14 +75,14 @@ def _pocket_folder() -> Path:
     return folder
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path, *, weights: bool) -> None:
     if not folder.is_dir():
         raise EngineError(f"There is no folder {str(folder)!r}; pass a folder that holds a model.")
     if not (folder / "config.json").is_file():
         raise EngineError(
             f"Folder {str(folder)!r} has no config.json, so it holds no Hugging Face model."
         )
-    if not any(folder.glob("*.safetensors")):
+    if weights and not any(folder.glob("*.safetensors")):
         raise EngineError(
             f"Folder {str(folder)!r} has no *.safetensors file. Other formats can run code when "
             "they are read and are refused; convert the weights with save_pretrained()."

@@ -8,7 +8,7 @@ network in which a token sees its ancestors and nothing else. So "one user, many
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.domain import IntArray
 
-Tokens = Sequence[int]
+Tokens = list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,7 @@ class TokenTree:
         return len(self.tokens)
 
 
-def grow_trees(
-    encoded: Sequence[Tokens], *, most_tokens: int, hidden_size: int
-) -> list[TokenTree]:
+def grow_trees(encoded: Sequence[Tokens], *, most_tokens: int, hidden_size: int) -> list[TokenTree]:
     """All prompts, packed into trees; every prompt is in exactly one.
 
     A prompt joins the tree of the prompt before it where that spares more work than it makes. With
@@ -61,7 +59,7 @@ def grow_trees(
     order = sorted(range(len(encoded)), key=encoded.__getitem__)
     trees: list[TokenTree] = []
     growing = _Growing()
-    previous: Tokens = ()
+    previous: Tokens = []
     for number in order:
         prompt = encoded[number]
         shared = common_beginning(previous, prompt)
@@ -133,14 +131,13 @@ def common_beginning(first: Tokens, second: Tokens) -> int:
     return low
 
 
-def shared_by_all(encoded: Iterable[Tokens]) -> int:
+def shared_by_all(encoded: Sequence[Tokens]) -> int:
     """Tokens with which all prompts begin, leaving at least one of each."""
-    rows = list(encoded)
     # All rows lie between the first and the last in order, so these two differ soonest.
-    return min(common_beginning(min(rows), max(rows)), min(map(len, rows)) - 1)
+    return min(common_beginning(min(encoded), max(encoded)), min(map(len, encoded)) - 1)
 
 
-def unavoidable_tokens(encoded: Iterable[Tokens], block: int = 1) -> int:
+def unavoidable_tokens(encoded: Sequence[Tokens], block: int = 1) -> int:
     """Tokens that must be computed for prompts, given a prefix cache that loses nothing.
 
     Such a cache holds whole blocks of tokens and finds them by all that stands before them; each

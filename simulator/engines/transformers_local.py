@@ -79,7 +79,7 @@ class TransformersEngine(LocalEngine):
         )
         self._trees: TreePass | None = None
         if reads_trees(self._network):
-            self._trees = TreePass(self._network, self._batch_tokens)
+            self._trees = TreePass(self._network, self._batch_tokens, self._usage)
         accepted = inspect.signature(self._network.forward).parameters
         # Scores for the whole vocabulary at the last position alone.
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}

@@ -18,9 +18,10 @@ from transformers.cache_utils import Cache, DynamicLayer  # noqa: TID253  # like
 
 from simulator.domain import FloatArray
 from simulator.engines.batches import batches_by_length
-from simulator.engines.token_tree import TokenTree, Tokens, grow_trees
+from simulator.engines.token_tree import Tokens, TokenTree, grow_trees
+from simulator.engines.usage import Usage
 
-_PROBE = ((3, 5, 4, 6), (3, 5, 7), (3, 8, 6, 5, 4), (9, 4))
+_PROBE = [[3, 5, 4, 6], [3, 5, 7], [3, 8, 6, 5, 4], [9, 4]]
 """Prompts that share a beginning of one token, and of two, and of none."""
 _PROBE_TOLERANCE = {torch.float32: 1e-4}
 _PROBE_TOLERANCE_HALVED = 0.1
@@ -32,10 +33,12 @@ class TreePass:
     Args:
         network: A causal language model of transformers, on its device.
         batch_tokens: Tokens a batch, those before it and padding included; bounds memory.
+        usage: Told the seconds that the network takes.
     """
 
-    def __init__(self, network: Any, batch_tokens: int) -> None:
+    def __init__(self, network: Any, batch_tokens: int, usage: Usage) -> None:
         self._network = network
+        self._usage = usage
         self._batch_tokens = batch_tokens
         self._hidden_size = int(network.config.get_text_config().hidden_size)
         self._beginning: list[int] = []
@@ -43,7 +46,7 @@ class TreePass:
         self.computed_tokens = 0
 
     def scores(
-        self, encoded: Sequence[Tokens], token_ids: Sequence[int], beginning: Sequence[int]
+        self, encoded: Sequence[Tokens], token_ids: Sequence[int], beginning: Tokens
     ) -> FloatArray:
         """Log-probabilities of `token_ids` after each prompt, shape (n, len(token_ids)).
 
@@ -52,7 +55,7 @@ class TreePass:
             token_ids: Which of the vocabulary's scores to read.
             beginning: What all prompts begin with; kept for the next call.
         """
-        self._begin_with(list(beginning))
+        self._begin_with(beginning)
         skipped = len(beginning)
         trees = grow_trees(
             [ids[skipped:] for ids in encoded],
@@ -80,10 +83,10 @@ class TreePass:
         if not beginning:
             return
         ids = torch.tensor([beginning], device=self._network.device)
-        with torch.inference_mode():
-            # One position's scores are asked for, since all would fill the memory.
-            with _at_places(self._network, torch.zeros(1).long(), torch.zeros(1).long()):
-                out = self._network(input_ids=ids, use_cache=True)
+        # One position's scores are computed, since all would fill the memory.
+        first = _at_places(self._network, torch.tensor([0]), torch.tensor([0]))
+        with self._usage.model(), torch.inference_mode(), first:
+            out = self._network(input_ids=ids, use_cache=True)
         self._cache = _lent(out.past_key_values)
         self.computed_tokens += len(beginning)
 
@@ -95,7 +98,7 @@ class TreePass:
         tokens = torch.from_numpy(_padded([tree.tokens for tree in trees], longest)).to(device)
         depth = torch.from_numpy(_padded([tree.depth for tree in trees], longest)).to(device)
         until = torch.from_numpy(_padded([tree.until for tree in trees], longest)).to(device)
-        with torch.inference_mode():
+        with self._usage.model(), torch.inference_mode():
             mask = _visible(until, len(self._beginning), self._network.dtype)
             where = (torch.from_numpy(rows).to(device), torch.from_numpy(ends).to(device))
             with _at_places(self._network, *where):
@@ -106,8 +109,8 @@ class TreePass:
                     past_key_values=self._cache,
                     use_cache=self._cache is not None,
                 ).logits[0]
-            chosen = torch.log_softmax(scores.float(), dim=-1)[:, token_ids]
-        return np.asarray(chosen.cpu().numpy(), dtype=np.float64)
+            chosen = torch.log_softmax(scores.float(), dim=-1)[:, token_ids].cpu()
+        return np.asarray(chosen.numpy(), dtype=np.float64)
 
 
 def reads_trees(network: Any) -> bool:
@@ -126,8 +129,8 @@ def reads_trees(network: Any) -> bool:
     expected = [torch.log_softmax(out.logits[0, -1].float(), -1).cpu().numpy() for out in plain]
     try:
         found = [
-            TreePass(network, batch_tokens=64).scores(_PROBE, labels, ()),
-            TreePass(network, batch_tokens=64).scores(_PROBE[:2], labels, _PROBE[0][:2]),
+            TreePass(network, 64, Usage()).scores(_PROBE, labels, []),
+            TreePass(network, 64, Usage()).scores(_PROBE[:2], labels, _PROBE[0][:2]),
         ]
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError):
         return False  # a network that does not know a mask, positions or a cache of this kind
@@ -135,7 +138,7 @@ def reads_trees(network: Any) -> bool:
     return all(np.allclose(np.stack(expected[: len(x)]), x, atol=tolerance) for x in found)
 
 
-class _LentLayer(DynamicLayer):
+class _LentLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not typed
     """Keys and values of one row that stand before the rows of any batch, and stay as they are."""
 
     def update(

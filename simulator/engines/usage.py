@@ -22,6 +22,7 @@ class Usage:
         failures: Rows without an answer.
         retries: HTTP attempts after the first; zero for local engines.
         seconds: Wall time inside the engine.
+        model_seconds: That of it spent in the model itself, where it runs in this process.
     """
 
     calls: int = 0
@@ -33,6 +34,7 @@ class Usage:
     failures: int = 0
     retries: int = 0
     seconds: float = 0.0
+    model_seconds: float = 0.0
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -43,6 +45,15 @@ class Usage:
             yield
         finally:
             self.seconds += time.perf_counter() - start
+
+    @contextmanager
+    def model(self) -> Iterator[None]:
+        """Time what the model itself does."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.model_seconds += time.perf_counter() - start
 
     def as_mapping(self) -> Mapping[str, float]:
         """The totals as plain numbers, for `Metered.usage`."""

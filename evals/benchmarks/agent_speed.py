@@ -1,0 +1,171 @@
+"""How fast does the click agent decide? The same decisions, each way in a process of its own.
+
+    python -m evals.benchmarks.agent_speed --decisions 400
+    python -m evals.benchmarks.agent_speed --gpu        # a 4-billion-parameter shape
+
+On one random checkpoint, one after the other: Hugging Face `generate`, a prompt a call, eight
+tokens written (a small sample); our transformers engine; vLLM as one would use it by itself (whole
+strings, newest first, no order, eight tokens written, its own defaults); our vLLM engine; and ours
+asked again, so that everything is in its prefix cache. Prompts are about 920 tokens long, some 570
+of them the same for all and some 320 the same for a user's eight candidates.
+
+Printed: decisions a second and the ratios, tokens recomputed a decision and how many were
+unavoidable, the share of the time outside the model, and the engines' settings. With `--gpu` the
+weights are made up by vLLM itself, and beside the rates stands the compute floor: two operations
+for each parameter of the layers and each recomputed token, at the measured rate of a large bfloat16
+matrix product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evals.benchmarks.agent_contenders import demo_work
+from evals.benchmarks.speed_checkpoint import SHAPES, WINDOW, layer_parameters, write_checkpoint
+
+_WORDS = 800
+"""Of the tokenizer: so few that a film's line takes about as many tokens as in a large model's
+vocabulary, which was not made for these films."""
+_PLAIN_DECISIONS = 12
+_CACHE_BYTES = 2 * 2**30
+"""As much as our engine takes on a CPU."""
+_MATRIX = 8_192
+
+Answer = dict[str, Any]
+
+
+def main() -> None:
+    """Run all contenders and print."""
+    asked = _arguments()
+    shape = asked.shape or ("qwen3-4b" if asked.gpu else "llama-24m")
+    print(f"load {os.getloadavg()[0]:.2f} before, {os.cpu_count()} cores, {shape}")
+    with tempfile.TemporaryDirectory() as folder:
+        work, _ = demo_work(asked.decisions)
+        texts = [prompt.text for prompt in work.prompts()]
+        model = write_checkpoint(
+            shape, Path(folder) / shape, texts, words=_WORDS, weights=not asked.gpu
+        )
+        found = {
+            name: _contend(task, Path(folder))
+            for name, task in _tasks(asked, model).items()
+            if not asked.only or name in asked.only
+        }
+    floor = _floor(shape, found) if asked.gpu else {}
+    for name, answer in found.items():
+        _print_row(name, answer, found)
+    for line in floor.values():
+        print(line)
+    for name, answer in found.items():
+        print(f"{name}: {json.dumps(answer['settings'])}")
+    if asked.json:
+        asked.json.write_text(json.dumps({"shape": shape, **found, **floor}, indent=1))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--decisions", type=int, default=400)
+    parser.add_argument("--shape", choices=SHAPES, help="llama-24m; with --gpu, qwen3-4b")
+    parser.add_argument("--gpu", action="store_true", help="made-up weights beside the floor")
+    parser.add_argument("--only", action="append", help="a contender's name; may be repeated")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    return parser.parse_args()
+
+
+def _tasks(asked: argparse.Namespace, model: Path) -> dict[str, dict[str, Any]]:
+    common = {
+        "model": str(model),
+        "decisions": asked.decisions,
+        "window": WINDOW,
+        "dtype": "bfloat16" if asked.gpu else "float32",
+        "options": {"load_format": "dummy"} if asked.gpu else {},
+        "repeat": False,
+    }
+    # By itself it asks for nine tenths of the machine's memory, and does not start if some is used.
+    naive_options = common["options"] or {"kv_cache_memory_bytes": _CACHE_BYTES}
+    ours = {**common, "contender": "ours"}
+    tasks = {
+        "plain": {**common, "contender": "plain", "decisions": _PLAIN_DECISIONS},
+        "transformers": {**ours, "engine": "transformers"},
+        "vllm-naive": {**common, "contender": "naive-vllm", "options": naive_options},
+        "vllm": {**ours, "engine": "vllm"},
+        "vllm-cached": {**ours, "engine": "vllm", "repeat": True},
+    }
+    if asked.gpu:
+        # Weights that vLLM makes up are nowhere for the others to read.
+        del tasks["plain"], tasks["transformers"]
+    return tasks
+
+
+def _contend(task: Mapping[str, Any], folder: Path) -> Answer:
+    question, answer = folder / "task.json", folder / "answer.json"
+    question.write_text(json.dumps(task))
+    module = "evals.benchmarks.agent_contenders"
+    done = subprocess.run(
+        [sys.executable, "-m", module, question, answer],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{task['contender']} failed:\n{done.stderr[-4000:]}")
+    found: Answer = json.loads(answer.read_text())
+    return found
+
+
+def _print_row(name: str, answer: Answer, found: Mapping[str, Answer]) -> None:
+    rate = _rate(answer)
+    line = f"{name:13}{rate:9,.1f} decisions/s"
+    for other in ("plain", "vllm-naive"):
+        if other in found:
+            line += f"  {rate / _rate(found[other]):6.2f} x {other}"
+    line += f"  {answer['recomputed'] / answer['decisions']:6.1f} tokens recomputed"
+    if "unavoidable" in answer:
+        line += f", {answer['recomputed'] / answer['unavoidable']:.3f} x unavoidable"
+        outside = 1 - answer["model_seconds"] / answer["seconds"]
+        line += f", {outside:.1%} of the time outside the model"
+    print(line)
+
+
+def _rate(answer: Answer) -> float:
+    return float(answer["decisions"] / answer["seconds"])
+
+
+def _floor(shape: str, found: Mapping[str, Answer]) -> dict[str, str]:
+    """The rate at which the matrix products alone could be done, for each of our contenders."""
+    operations = _matrix_rate()
+    lines = {"matrix": f"matrix products {operations / 1e12:,.2f} T operations/s in bfloat16"}
+    for name, answer in found.items():
+        needed = 2 * layer_parameters(shape) * answer["recomputed"] / answer["decisions"]
+        floor = operations / needed
+        lines[f"floor {name}"] = (
+            f"floor of {name}: {floor:,.0f} decisions/s; reached {_rate(answer) / floor:.1%}"
+        )
+    return lines
+
+
+def _matrix_rate() -> float:
+    """Operations a second in a large bfloat16 product, the best of five."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = _MATRIX if device == "cuda" else _MATRIX // 8
+    left, right = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        (left @ right)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+if __name__ == "__main__":
+    main()
