@@ -15,12 +15,15 @@ from simulator.domain import Catalogue, IntArray, Ragged
 from simulator.errors import DataError
 from simulator.interfaces import Prompt
 
+_MOST_HISTORIES = 32_768
+"""User parts remembered, about 2 KB each; once past it all are forgotten."""
+
 
 class PromptRenderer:
     """Turns histories and shown items into prompts.
 
-    The static part is rendered when the renderer is made, the user part once a call for each
-    distinct windowed history, the candidate part once for each distinct item.
+    The static part is rendered when the renderer is made, the user part once for each distinct
+    windowed history (who does not click keeps it), the candidate part once for each distinct item.
 
     Args:
         template: What to say.
@@ -45,6 +48,7 @@ class PromptRenderer:
         ]
         self.static = template.render_static(examples)
         self._candidates: dict[int, str] = {}
+        self._histories: dict[tuple[int, ...], str] = {}
 
     def render(self, history: Ragged, item: IntArray) -> list[Prompt]:
         """One prompt a row.
@@ -82,7 +86,9 @@ class PromptRenderer:
 
     def _users(self, kept: Ragged) -> list[str]:
         """The user part of each row; equal histories share one string."""
-        rendered: dict[tuple[int, ...], str] = {}
+        if len(self._histories) > _MOST_HISTORIES:
+            self._histories.clear()
+        rendered = self._histories
         values, offsets = kept.values.tolist(), kept.offsets.tolist()
         out = []
         for start, end in pairwise(offsets):

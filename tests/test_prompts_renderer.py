@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import prompts.renderer as renderer_module
 from prompts import Example, PromptRenderer, ShownItem, Template, load_template, template_names
 from prompts.window import kept_from, windowed
 from simulator.domain import Catalogue, Ragged
@@ -112,7 +113,18 @@ def test_every_part_is_rendered_once_for_its_matter(monkeypatch: pytest.MonkeyPa
     renderer.render(history, np.tile([5, 6, 7, 8], 5))
     assert calls == {"static": 1, "user": 2, "candidate": 4}
     renderer.render(history, np.tile([5, 6, 7, 9], 5))
-    assert calls == {"static": 1, "user": 4, "candidate": 5}
+    assert calls == {"static": 1, "user": 2, "candidate": 5}
+
+
+def test_forgotten_histories_are_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderer_module, "_MOST_HISTORIES", 8)
+    renderer = PromptRenderer(load_template("movies/click-en"), catalogue())
+    history, item = Ragged.from_rows([[row, 5] for row in range(50)]), np.arange(50)
+    whole = PromptRenderer(load_template("movies/click-en"), catalogue()).render(history, item)
+    rows = [np.arange(start, start + 5) for start in (*range(0, 50, 5), 0)]
+    for part in rows:
+        assert renderer.render(history.take(part), item[part]) == [whole[row] for row in part]
+        assert len(renderer._histories) <= 8 + len(part)
 
 
 def test_twenty_thousand_prompts_take_seconds_at_most() -> None:
