@@ -74,6 +74,10 @@ class CacheError(NudgesimError):
     """The decision cache is damaged, of another version, or cannot be read or written."""
 
 
+class ClusterError(NudgesimError):
+    """A cluster cannot be reached, or loses its workers again and again."""
+
+
 class UndecidedError(NudgesimError):
     """A click model could not decide some exposures and no fallback was declared."""
 

@@ -1,0 +1,222 @@
+"""The workers of a run on a Ray cluster: hired, given shards, replaced when they die."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+import warnings
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.cluster.shards import Files, Shard
+from simulator.cluster.worker import Refusal, Worker
+from simulator.config import RunConfig
+from simulator.errors import ClusterError, MissingExtraError
+from simulator.experiment import Experiment
+from simulator.experiment.world import Say
+
+_MOST_LOSSES = 3
+_TELL_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How many workers there are, and what each is given.
+
+    Attributes:
+        workers: At least 1.
+        cpus: Of one machine, for each worker.
+        gpus: 1 where the engine runs in the worker and the cluster has accelerators, else 0.
+    """
+
+    workers: int
+    cpus: int
+    gpus: int
+
+    @classmethod
+    def of(cls, ray: Any, config: RunConfig, workers: int | None) -> Crew:
+        """One worker for each accelerator, else one for each machine, unless told.
+
+        The processors of the smallest machine are shared out among its workers.
+        """
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        accelerators = int(sum(node.get("GPU", 0) for node in nodes))
+        in_process = config.clicks == "agent" or config.recommender == "llm-ipp"
+        gpus = int(in_process and config.agent.engine != "openai" and accelerators > 0)
+        chosen = workers or (accelerators if gpus else len(nodes))
+        smallest = min(int(node.get("CPU", 0)) or 1 for node in nodes)
+        return cls(chosen, max(1, smallest // -(-chosen // len(nodes))), gpus)
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """The ray module, connected, and quiet on the terminal.
+
+    Args:
+        address: "host:port" of the cluster's head; None for the one that RAY_ADDRESS names or that
+            runs on this machine, else for a new one on this machine alone. A program that has
+            connected before stays connected.
+
+    Raises:
+        MissingExtraError: If Ray is not installed.
+        ClusterError: If there is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtraError("ray", "ray", "--cluster ray") from None
+    if ray.is_initialized():
+        yield ray
+        return
+    place = address or os.environ.get("RAY_ADDRESS")
+    _knock(place)
+    try:
+        with warnings.catch_warnings():
+            # Ray announces changes of its own defaults, none of which we use.
+            warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if place else {"include_dashboard": False}),
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(_unreachable(place, str(error))) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+class Shift:
+    """Plays shards on a crew.
+
+    A worker that dies, or whose machine does, is replaced, and its shard is played anew by whoever
+    is free first. (Ray's own restarts would hold a shard back until its worker finds room again.)
+
+    Args:
+        ray: The module, connected.
+        experiment: All but the engine.
+        crew: Who plays.
+        say: Told what is going on.
+    """
+
+    def __init__(self, ray: Any, experiment: Experiment, crew: Crew, say: Say) -> None:
+        self._ray = ray
+        self._crew = crew
+        self._say = say
+        self._packed = ray.put(pickle.dumps(experiment))
+        self._class = ray.remote(Worker).options(
+            num_cpus=crew.cpus, num_gpus=crew.gpus, scheduling_strategy="SPREAD", max_restarts=0
+        )
+        self._waiting: deque[Shard] = deque()
+        self._idle: list[Any] = []
+        self._under_way: dict[Any, tuple[Any, Shard | None]] = {}
+        self._losses: Counter[str] = Counter()
+        exceptions = ray.exceptions
+        self._lost = (
+            exceptions.RayActorError,
+            exceptions.WorkerCrashedError,
+            exceptions.NodeDiedError,
+            exceptions.ObjectLostError,
+            exceptions.OutOfMemoryError,
+        )
+
+    def play(self, shards: Sequence[Shard]) -> Iterator[tuple[Shard, Files]]:
+        """Finished shards, as they come.
+
+        Raises:
+            NudgesimError: What a worker raises.
+            ClusterError: If one shard's workers die again and again.
+        """
+        self._waiting.extend(shards)
+        while self._waiting or self._playing():
+            self._hand_out()
+            ready, _ = self._ray.wait(list(self._under_way), timeout=_TELL_SECONDS)
+            if not ready and not self._playing():
+                needs = f"{self._crew.cpus} CPUs, {self._crew.gpus} GPUs each"
+                self._say(f"waiting for workers to start ({needs})")
+            for reference in ready:
+                worker, shard = self._under_way.pop(reference)
+                result = self._result(reference, worker, shard)
+                if shard is not None and result is not None:
+                    yield shard, result
+
+    def stop(self) -> None:
+        """Hand out nothing more; what is under way is finished."""
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in [*self._idle, *(worker for worker, _ in self._under_way.values())]:
+            self._ray.kill(worker)
+
+    def _playing(self) -> bool:
+        return any(shard is not None for _, shard in self._under_way.values())
+
+    def _hand_out(self) -> None:
+        """Shards to those who are free, and new workers for the rest."""
+        while self._waiting and self._idle:
+            worker, shard = self._idle.pop(), self._waiting.popleft()
+            self._under_way[worker.play.remote(shard.users)] = (worker, shard)
+        starting = sum(shard is None for _, shard in self._under_way.values())
+        room = self._crew.workers - len(self._under_way) - len(self._idle)
+        for _ in range(min(room, len(self._waiting) - starting)):
+            worker = self._class.remote(self._packed)
+            self._under_way[worker.start.remote()] = (worker, None)
+
+    def _result(self, reference: Any, worker: Any, shard: Shard | None) -> Files | None:
+        """What a worker has finished; None from one that has started, or died."""
+        try:
+            result = self._ray.get(reference)
+        except self._lost as error:
+            self._ray.kill(worker)  # it may only have been out of reach
+            self._replace(shard, str(error))
+            return None
+        if isinstance(result, Refusal):
+            raise result.error()
+        self._idle.append(worker)
+        if shard is None:
+            self._say(result or "a worker has started")
+            return None
+        files: Files = result
+        return files
+
+    def _replace(self, shard: Shard | None, reason: str) -> None:
+        what = "while it started" if shard is None else f"in shard {shard.number}"
+        self._losses[what] += 1
+        first = reason.strip().partition("\n")[0]
+        if self._losses[what] == _MOST_LOSSES:
+            raise ClusterError(
+                f"{_MOST_LOSSES} workers were lost {what}, the last because: {first} Look for its "
+                "memory and its log in Ray's dashboard; finished shards are kept, and the same "
+                "command goes on."
+            )
+        self._say(f"a worker was lost {what} and is replaced: {first}")
+        if shard is not None:
+            self._waiting.appendleft(shard)
+
+
+def _knock(place: str | None) -> None:
+    """Ask at the door whether there is a cluster; Ray itself would wait for minutes."""
+    host, _, port = (place or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # no address, or one like "auto" and "local"
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(_unreachable(place, str(error))) from error
+
+
+def _unreachable(place: str | None, reason: str) -> str:
+    return (
+        f"No Ray cluster at {place or 'this machine'} ({reason}). Start one with `ray start "
+        "--head`, name its head as host:port in RAY_ADDRESS, or leave --cluster out."
+    )
