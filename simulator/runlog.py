@@ -137,6 +137,7 @@ class RunLog:
         for folder in ("rounds", "state"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.path)
+        self._drop_old_states()
         if not (self.path / "manifest.json").exists():
             self.write_json("manifest.json", manifest)
             return
@@ -153,8 +154,16 @@ class RunLog:
 
     def finished_rounds(self) -> list[int]:
         """Numbers of the rounds whose exposures and state are whole, ascending from 1."""
-        states = [int(path.stem.rpartition("-")[2]) for path in self.path.glob("state/round-*.npz")]
-        return list(range(1, max(states, default=0) + 1))
+        return list(range(1, max(self._states(), default=0) + 1))
+
+    def _states(self) -> list[int]:
+        """The rounds whose state is here: the newest, and the one before it where a process died
+        between writing the one and deleting the other."""
+        return [int(path.stem.rpartition("-")[2]) for path in self.path.glob("state/round-*.npz")]
+
+    def _drop_old_states(self) -> None:
+        for number in sorted(self._states())[:-1]:
+            self._state_path(number).unlink(missing_ok=True)
 
     def write_start(self, items: pd.DataFrame, episodes: pd.DataFrame) -> None:
         """Write the items (columns item_id, title) and the state before round 1."""
@@ -188,7 +197,7 @@ class RunLog:
         self._write_parquet(self.round_path(number), exposures)
         with atomic_write(self._state_path(number)) as file:
             np.savez(file, allow_pickle=False, **state)
-        self._state_path(number - 1).unlink(missing_ok=True)
+        self._drop_old_states()
 
     def read_state(self, number: int) -> dict[str, np.ndarray]:
         """The state after a round."""

@@ -1,7 +1,10 @@
 """Engines: prompts in, label probabilities or text out. Importing this loads no model library."""
 
+from simulator.engines.cached import CachedEngine
+from simulator.engines.decision_cache import DecisionCache
 from simulator.engines.encoding import Encoder
 from simulator.engines.labels import LabelTokens, label_tokens
+from simulator.engines.limited import Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine, load_prompt_encoder, open_engine
 from simulator.engines.models import ResolvedModel, default_model, resolve_model
 from simulator.engines.openai_server import OpenAIServerEngine
@@ -13,8 +16,12 @@ from simulator.engines.vllm_local import VllmEngine
 
 __all__ = [
     "PRESETS",
+    "Budget",
+    "CachedEngine",
+    "DecisionCache",
     "Encoder",
     "LabelTokens",
+    "LimitedEngine",
     "ModelPreset",
     "OpenAIServerEngine",
     "ResolvedModel",
