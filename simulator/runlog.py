@@ -157,8 +157,7 @@ class RunLog:
         return list(range(1, max(self._states(), default=0) + 1))
 
     def _states(self) -> list[int]:
-        """The rounds whose state is here: the newest, and the one before it where a process died
-        between writing the one and deleting the other."""
+        """Rounds whose state is here: two where a process died between writing and deleting."""
         return [int(path.stem.rpartition("-")[2]) for path in self.path.glob("state/round-*.npz")]
 
     def _drop_old_states(self) -> None:

@@ -9,11 +9,12 @@ import typer
 
 from simulator.cli.console import decisions_bar, say
 from simulator.cli.outcome import show_forecast, show_outcome
+from simulator.cluster import run_on_cluster
 from simulator.config import RunConfig
 from simulator.engines.limited import NO_LIMIT, Budget
-from simulator.errors import ConfigError
-from simulator.experiment import build_world, forecast, make_agent, run_experiment
-from simulator.runlog import RunLog
+from simulator.errors import ConfigError, UnknownNameError
+from simulator.experiment import World, build_world, forecast, make_agent, run_experiment
+from simulator.runlog import Run, RunLog
 
 
 def run(
@@ -87,6 +88,17 @@ def run(
     max_hours: Annotated[
         float | None, typer.Option(help="Hours after which this sitting stops, resumable.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray",
+            help="Share the users out over a Ray cluster: the one at RAY_ADDRESS, or this machine.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="With --cluster: one an accelerator, else one a machine, unless given."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Forecast decisions, tokens and time; play nothing.")
     ] = False,
@@ -114,6 +126,8 @@ def run(
         nudgesim run --out runs/big --data ml-100k --model qwen3-4b --dry-run --price 0.10
 
         nudgesim run --out runs/big --data ml-100k --model qwen3-4b --max-hours 8 --cascade 0.2:0.8
+
+        nudgesim run --out runs/wide --data ml-100k --model qwen3-4b --cluster ray --workers 4
     """
     settings = RunConfig.read(
         config,
@@ -144,6 +158,10 @@ def run(
             "agent.cache": cache,
         },
     )
+    if cluster not in (None, "ray"):
+        raise UnknownNameError("cluster", cluster, ["ray"])
+    if workers is not None and (cluster is None or workers < 1):
+        raise ConfigError("--workers: give 1 or more, together with --cluster ray.")
     budget = Budget(max_tokens, max_hours)
     if settings.clicks != "agent" and budget != NO_LIMIT:
         raise ConfigError(
@@ -157,18 +175,38 @@ def run(
         show_forecast(expected, price, cached_price)
         return
     total = (settings.rounds - rounds_done) * len(world.users) * len(world.targets)
+    title = f"{settings.recommender}, {settings.clicks} clicks"
+    if cluster is not None:
+        with decisions_bar(title, total) as progress:
+            done = run_on_cluster(
+                settings,
+                out,
+                workers=workers,
+                budget=budget,
+                say=say,
+                progress=progress,
+                world=world,
+            )
+    else:
+        done = _run_here(settings, out, world, budget, title, total)
+    show_outcome(done, out)
+
+
+def _run_here(
+    settings: RunConfig, out: Path, world: World, budget: Budget, title: str, total: int
+) -> Run:
+    """Start the engine, then the bar, so that the bar counts decisions alone."""
     agent = None
     if settings.clicks == "agent":
         agent = make_agent(settings.agent, world.data, settings.seed, say, budget=budget)
     try:
-        with decisions_bar(f"{settings.recommender}, {settings.clicks} clicks", total) as progress:
-            done = run_experiment(
+        with decisions_bar(title, total) as progress:
+            return run_experiment(
                 settings, out, say=say, progress=progress, world=world, agent=agent
             )
     finally:
         if agent is not None:
             agent.close()
-    show_outcome(done, out)
 
 
 def _band(text: str) -> tuple[str, str]:
