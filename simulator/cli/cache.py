@@ -38,7 +38,7 @@ def stats(cache: File = None) -> None:
         held = holdings(opened)
         total = sum(holding.decisions for holding in held)
         console.print(
-            f"{opened.path}: {total:,} decisions, {size(opened) / _MEGABYTE:,.1f} MB",
+            f"{opened.path}: {total:,} decisions, {size(opened) / _MEGABYTE:,.2f} MB",
             highlight=False,
             markup=False,
             soft_wrap=True,
