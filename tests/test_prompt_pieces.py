@@ -215,10 +215,9 @@ def test_where_texts_are_cut() -> None:
     assert LINES.cut(text) == [
         "One.\n",
         'Two \nThree:\n\n"Four"\n',
-        '"Five" (A/B)\n/six\n<s>\n',
-        "7\n",
+        '"Five" (A/B)\n/six\n<s>\n7\n',
     ]
-    assert TITLES.cut(text)[1:3] == ['Two \nThree:\n\n"Four"\n"', 'Five" (A/B)\n/six\n<s>\n']
+    assert TITLES.cut(text)[1:3] == ['Two \nThree:\n\n"Four"\n"', 'Five" (A/B)\n/six\n<s>\n7\n']
     assert LINES.cut("") == []
     assert LINES.lies_between("One.\n", "Two")
     assert not LINES.lies_between("One.\n\n", "Two")

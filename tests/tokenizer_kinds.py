@@ -130,6 +130,20 @@ def _masked(mask: str) -> PreTrainedTokenizerFast:
     return fast
 
 
+def _swallowing() -> PreTrainedTokenizerFast:
+    """Role tokens that swallow the white space after them, as Phi-3's do."""
+    fast = _sentence_piece("legacy")
+    roles = ("<|user|>", "<|end|>", "<|assistant|>")
+    fast.add_special_tokens(
+        {"additional_special_tokens": [AddedToken(role, rstrip=True) for role in roles]}
+    )
+    fast.chat_template = (
+        "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+    )
+    return fast
+
+
 def _prose() -> PreTrainedTokenizerFast:
     """Spaces at the ends of a text are lost, and line breaks are spaces: not made for lines."""
     tokenizer = Tokenizer(models.BPE())
@@ -154,6 +168,7 @@ JOINING: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
     "unknown fused": _fused,
     "masked": lambda: _masked("<mask>"),
     "ended": _ended,
+    "phi-3": _swallowing,
     **{family: lambda family=family: make_tokenizer(family) for family in FAMILIES},
     "llama, raw": lambda: make_tokenizer("llama", chat_template=False),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.domain import IntArray, TextArray
 from simulator.engines.joints import JOINTS, probes
-from simulator.engines.pieces import PieceTokenizer
+from simulator.engines.pieces import Frame, PieceTokenizer
 from simulator.interfaces import Prompt
 
 BARE_ROLE = "<|assistant|>"
@@ -28,23 +28,6 @@ _PROBE = 'Recommended: "Probe"\nAnswer:'
 def answer_opening(rendered: str) -> str:
     """Text between the end of a rendered chat prompt and the first token of the answer."""
     return "\n" if rendered.endswith(BARE_ROLE) else ""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What a model receives around each prompt.
-
-    Attributes:
-        header: Text before the prompt.
-        footer: Text after it.
-        first: Token ids before all text.
-        last: Token ids after all text.
-    """
-
-    header: str = ""
-    footer: str = ""
-    first: tuple[int, ...] = ()
-    last: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,16 +104,10 @@ class Encoder:
         frame = self._chat_frame() if self.has_chat_template else self._special_frame
         if frame is None:
             return None
-        headed = {static: frame.header + static for static in {p.static for p in prompts}}
-        footed = {end: end + frame.footer for end in {p.candidate for p in prompts}}
-        if self.has_chat_template and not _are_tight(headed, footed):
+        if self.has_chat_template and not all(_is_tight(prompt) for prompt in prompts):
             # Some chat templates take white space off a message's ends.
             return None
-        return pieces.encode(
-            [(headed[p.static], p.user, footed[p.candidate]) for p in prompts],
-            first=frame.first,
-            last=frame.last,
-        )
+        return pieces.encode(prompts, frame)
 
     @cached_property
     def _pieces(self) -> PieceTokenizer | None:
@@ -204,7 +181,7 @@ def window_failures(lengths: Sequence[int], window: int, answer_tokens: int) -> 
     return failure
 
 
-def _are_tight(beginnings: Iterable[str], ends: Iterable[str]) -> bool:
-    """Whether all prompts begin and end with something visible."""
-    edges = [text[:1] for text in beginnings] + [text[-1:] for text in ends]
-    return not any(edge == "" or edge.isspace() for edge in edges)
+def _is_tight(prompt: Prompt) -> bool:
+    """Whether a prompt begins and ends with something visible."""
+    static, candidate = prompt.static, prompt.candidate
+    return bool(static and candidate) and not (static[0].isspace() or candidate[-1].isspace())

@@ -4,10 +4,10 @@ A tokenizer may join what stands on both sides of a cut, and then a piece alone 
 than in its place. Few tokenizers do so between two lines if the first ends in something visible
 and one line break, and the second begins with a letter, a digit or common punctuation. Not cut:
 blank lines (GPT-2 reads two line breaks before a word otherwise than at the end of a text), before
-a slash (newer tokenizers join it to a line break), before `<` and `[` (special tokens begin so, and
-some swallow the break before them). A tokenizer trained on lines of quoted titles, such as the
-pocket agent's, has a line break and the quotation mark after it in one token; it is cut after the
-mark.
+a slash (newer tokenizers join it to a line break), after `>` and `]` and before `<` and `[` (special
+tokens end and begin so, and some swallow a line break beside them). A tokenizer trained on lines of
+quoted titles, such as the pocket agent's, has a line break and the quotation mark after it in one
+token; it is cut after the mark.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from simulator.interfaces import Prompt
 
+_ENDING = r"[^\s>\]]"
 _BEGINNING = r"\w'(*#•·“‘「『《【（–—\-"
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _LINE_BREAK, _BLANK = "Ċ", "Ġ"
@@ -77,9 +78,9 @@ def _read(token: str, byte_level: bool) -> str:
     return _NOT_ASCII.sub("x", token.replace(_LINE_BREAK, "\n").replace(_BLANK, " "))
 
 
-LINES = Joint(re.compile(rf'\n(?<=\S\n)(?=[{_BEGINNING}"])'), before="\n")
+LINES = Joint(re.compile(rf'\n(?<={_ENDING}\n)(?=[{_BEGINNING}"])'), before="\n")
 """Between two lines."""
-TITLES = Joint(re.compile(rf'\n(?<=\S\n)(?:"(?=\S)|(?=[{_BEGINNING}]))'), before='\n"')
+TITLES = Joint(re.compile(rf'\n(?<={_ENDING}\n)(?:"(?=\S)|(?=[{_BEGINNING}]))'), before='\n"')
 """Between two lines, or after the quotation mark that begins the second."""
 JOINTS = (LINES, TITLES)
 

@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from threading import Lock
 
 from simulator.engines.joints import Joint
+from simulator.interfaces import Prompt
 
 Tokenize = Callable[[list[str]], list[list[int]]]
-Parts = tuple[str, str, str]
 
 _MOST_TOKENS = 4_000_000
 """Tokens remembered, about 40 bytes each; once past it all is forgotten and learnt anew."""
 
 
-@dataclass(eq=False, slots=True)
-class _Cut:
-    """A text, or a part of one, in pieces.
+@dataclass(frozen=True)
+class Frame:
+    """What a model receives around each prompt.
 
     Attributes:
-        start: The piece with which a text starts; "" for what stands further back.
+        header: Text before the prompt.
+        footer: Text after it.
+        first: Token ids before all text.
+        last: Token ids after all text.
+    """
+
+    header: str = ""
+    footer: str = ""
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class _Cut:
+    """A part of a prompt in pieces.
+
+    Attributes:
+        start: The piece with which a prompt starts; "" for what stands further back.
         pieces: The other pieces.
         ids: Token ids of `pieces`, end to end, once they are known.
     """
@@ -36,11 +54,14 @@ class _Cut:
 
 
 class PieceTokenizer:
-    """Tokenises each distinct piece once; a text's token ids are those of its pieces, end to end.
+    """Tokenises each distinct piece once; a prompt's ids are those of its pieces, end to end.
+
+    The static part is one piece as far as it can be cut off; what follows is cut at every joint.
+    Threads may share one object.
 
     Args:
         tokenize: Texts to token ids, without special tokens.
-        joint: Where texts are cut; the caller makes sure that the tokenizer allows it.
+        joint: Where prompts are cut; the caller makes sure that the tokenizer allows it.
     """
 
     def __init__(self, tokenize: Tokenize, joint: Joint) -> None:
@@ -49,55 +70,53 @@ class PieceTokenizer:
         self._before = tokenize([joint.before])[0]
         self._meetings: dict[tuple[str, str], bool] = {}
         self._fronts: dict[tuple[str, str], _Cut] = {}
+        self._lock = Lock()
         self._forget()
 
-    def encode(
-        self, texts: Sequence[Parts], *, first: Sequence[int] = (), last: Sequence[int] = ()
-    ) -> list[list[int]] | None:
-        """Token ids of texts that are given in three parts, the most constant first.
+    def encode(self, prompts: Sequence[Prompt], frame: Frame) -> list[list[int]] | None:
+        """Token ids, a list a prompt; None if a piece does not begin where it was cut.
 
         Args:
-            texts: Beginning, middle and end of each text. A beginning is one piece as far as it
-                can be cut off; the rest is cut at every joint.
-            first: Token ids to put before each text's own.
-            last: Token ids to put after them.
-
-        Returns:
-            A list a text; None if a piece does not begin where it was cut.
+            prompts: What to tokenise.
+            frame: What to put around each.
         """
-        if self._tokens > _MOST_TOKENS:
-            self._forget()
-        plan = self._plan(texts)
-        if not self._learn(list({id(cut): cut for cuts in plan for cut in cuts}.values())):
-            return None
-        starts = {
-            start: [*first, *self._starts[start]] for start in {front.start for front, _ in plan}
-        }
-        ends = {id(end): [*end.ids, *last] for end in {end for _, end in plan}}
-        return [starts[front.start] + (front.ids + ends[id(end)]) for front, end in plan]
+        with self._lock:
+            if self._tokens > _MOST_TOKENS:
+                self._forget()
+            plan = self._plan(prompts, frame.footer)
+            fronts = list({id(front): front for front, _ in plan}.values())
+            ends = list({id(end): end for _, end in plan}.values())
+            starts = {front.start: frame.header + front.start for front in fronts}
+            if not self._learn(starts.values(), [*fronts, *ends]):
+                return None
+            begun = {start: [*frame.first, *self._starts[text]] for start, text in starts.items()}
+            ended = {id(end): [*end.ids, *frame.last] for end in ends}
+            return [begun[front.start] + (front.ids + ended[id(end)]) for front, end in plan]
 
-    def _plan(self, texts: Sequence[Parts]) -> list[tuple[_Cut, _Cut]]:
-        """Each text as beginning and middle, and end; equal ones are the same object."""
+    def _plan(self, prompts: Sequence[Prompt], footer: str) -> list[tuple[_Cut, _Cut]]:
+        """Each prompt as static and user part, and candidate; equal ones are the same object."""
         # Prompts are often encoded twice in a row, for a cache and for an engine.
         known, self._fronts = self._fronts, {}
-        beginnings: dict[str, list[str]] = {}
+        begun: dict[str, list[str]] = {}
         ends: dict[str, _Cut] = {}
         nothing = _Cut("", [])
         plan = []
-        for beginning, middle, end in texts:
-            front = self._fronts.get((beginning, middle)) or known.get((beginning, middle))
+        for prompt in prompts:
+            key = prompt.static, prompt.user
+            front = self._fronts.get(key) or known.get(key)
             if front is None:
-                if beginning not in beginnings:
-                    beginnings[beginning] = self._cut_once(beginning)
-                front = self._joined(beginnings[beginning], self._joint.cut(middle))
-            self._fronts[beginning, middle] = front
-            if end not in ends:
-                ends[end] = _Cut("", self._joint.cut(end))
-            rest = ends[end]
-            if not self._meet(front.end, rest.pieces[0] if rest.pieces else ""):
-                whole = [front.start, *front.pieces] if front.start else []
-                front, rest = self._joined(whole, rest.pieces), nothing
-            plan.append((front, rest))
+                if prompt.static not in begun:
+                    begun[prompt.static] = self._cut_once(prompt.static)
+                front = self._joined(begun[prompt.static], self._joint.cut(prompt.user))
+            self._fronts[key] = front
+            if prompt.candidate not in ends:
+                # Header and footer are not cut: their special tokens may swallow line breaks.
+                *whole, final = self._joint.cut(prompt.candidate) or [""]
+                ends[prompt.candidate] = _Cut("", [*whole, final + footer])
+            end = ends[prompt.candidate]
+            if not self._meet(front.end, end.pieces[0]):
+                front, end = self._joined([front.start, *front.pieces], end.pieces), nothing
+            plan.append((front, end))
         return plan
 
     def _cut_once(self, text: str) -> list[str]:
@@ -119,13 +138,13 @@ class PieceTokenizer:
             self._meetings[seam] = self._joint.lies_between(*seam)
         return self._meetings[seam]
 
-    def _learn(self, cuts: Sequence[_Cut]) -> bool:
+    def _learn(self, starts: Iterable[str], cuts: Sequence[_Cut]) -> bool:
         """Find the ids of all pieces, those of new ones in one call.
 
         False if a piece is joined to what is before it.
         """
         unknown = [cut for cut in cuts if not cut.ids]
-        starts = _new((cut.start for cut in cuts), self._starts)
+        starts = _new(starts, self._starts)
         pieces = _new(chain.from_iterable(cut.pieces for cut in unknown), self._pieces)
         before, skip = self._joint.before, len(self._before)
         if starts or pieces:
@@ -141,7 +160,7 @@ class PieceTokenizer:
         return True
 
     def _forget(self) -> None:
-        self._starts: dict[str, list[int]] = {"": []}
+        self._starts: dict[str, list[int]] = {}
         self._pieces: dict[str, list[int]] = {}
         self._tokens = 0
 
