@@ -85,6 +85,37 @@ def test_an_over_long_prompt_fails_alone(family, served):
     assert np.isnan(served[family]["probabilities"][-1]).all()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_hardly_a_token_is_computed_again(family, served):
+    got = served[family]
+    assert got["unavoidable"] <= got["recomputed"] <= 1.3 * got["unavoidable"]
+
+
+def test_an_engine_tells_its_settings(served):
+    got = served["llama"]
+    assert got["precision"] == "float32"
+    assert got["settings"]["block_size"] == 32
+    assert got["settings"]["threads"] >= 1
+    assert got["settings"]["max_num_batched_tokens"] > 0
+
+
+def test_options_are_handed_on_to_vllm(served):
+    got = served["with options"]
+    assert got["settings"]["max_num_seqs"] == 7
+    assert got["settings"]["max_num_batched_tokens"] == 512
+    assert got["settings"]["load_format"] == "dummy"
+    assert min(got["masses"]) > 0
+    assert max(got["masses"]) < 1
+
+
+def test_options_that_vllm_does_not_take_are_named(served):
+    got = served["with options"]
+    assert "no option 'max_num_seq'" in got["max_num_seq"]
+    assert "Did you mean 'max_num_seqs'" in got["max_num_seq"]
+    assert "data_parallel_size=2" in got["data_parallel_size"]
+    assert "vllm serve --data-parallel-size" in got["data_parallel_size"]
+
+
 @pytest.mark.parametrize("family", ["llama", "qwen3", "glm"])
 def test_greedy_texts_agree(family, folders, served):
     engine = TransformersEngine(folders[family])
