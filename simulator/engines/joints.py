@@ -4,10 +4,10 @@ A tokenizer may join what stands on both sides of a cut, and then a piece alone 
 than in its place. Few tokenizers do so between two lines if the first ends in something visible
 and one line break, and the second begins with a letter, a digit or common punctuation. Not cut:
 blank lines (GPT-2 reads two line breaks before a word otherwise than at the end of a text), before
-a slash (newer tokenizers join it to a line break), after `>` and `]` and before `<` and `[` (special
-tokens end and begin so, and some swallow a line break beside them). A tokenizer trained on lines of
-quoted titles, such as the pocket agent's, has a line break and the quotation mark after it in one
-token; it is cut after the mark.
+a slash (newer tokenizers join it to a line break), after `>` and `]` and before `<` and `[`
+(special tokens end and begin so, and some swallow a line break beside them). A tokenizer trained on
+lines of quoted titles, such as the pocket agent's, has a line break and the quotation mark after it
+in one token; it is cut after the mark.
 """
 
 from __future__ import annotations
