@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,7 @@ def test_keys_tell_all_prompts_apart_however_they_are_met() -> None:
     assert len(set(together)) == len(rows)
     assert [token_keys([row])[0] for row in rows] == together
     assert token_keys(rows[::-1]) == together[::-1]
+    assert together[0] == hashlib.sha256(np.array(rows[0], dtype=np.int32).tobytes()).digest()[:16]
 
 
 class Spelling:

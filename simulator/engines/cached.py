@@ -17,8 +17,8 @@ from simulator.errors import CacheError
 from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
 
 _KEY_BYTES = 16
-_LONGEST_TAIL = 96
-"""Tokens at the end of a prompt that are hashed by themselves: the candidate and the question."""
+_CHUNK = 128
+"""Tokens that are compared with the row before and hashed at a time."""
 
 _NUMBER = np.dtype("<f4")
 
@@ -145,17 +145,25 @@ class CachedEngine:
 def token_keys(encoded: Sequence[Sequence[int]]) -> list[bytes]:
     """A key for each list of token ids, the same for the same ids only.
 
-    Rows that begin alike and stand together are cheap: what they share is hashed once.
+    A row that begins like the row before it is cheap: what they share is hashed once.
     """
     keys = []
-    head: Sequence[int] = ()
-    shared = hashlib.sha256()
+    chunks: list[Sequence[int]] = []
+    # One state more than chunks: the hash of all tokens before each of them, and after the last.
+    states = [hashlib.sha256()]
     for ids in encoded:
-        if not head or ids[: len(head)] != head:
-            head = ids[: max(0, len(ids) - _LONGEST_TAIL)]
-            shared = hashlib.sha256(array("i", head))
-        whole = shared.copy()
-        whole.update(array("i", ids[len(head) :]))
+        shared = 0
+        for chunk in chunks:
+            if ids[shared * _CHUNK : (shared + 1) * _CHUNK] != chunk:
+                break
+            shared += 1
+        del chunks[shared:], states[shared + 1 :]
+        for start in range(shared * _CHUNK, len(ids) // _CHUNK * _CHUNK, _CHUNK):
+            chunks.append(ids[start : start + _CHUNK])
+            states.append(states[-1].copy())
+            states[-1].update(array("i", chunks[-1]))
+        whole = states[-1].copy()
+        whole.update(array("i", ids[len(chunks) * _CHUNK :]))
         keys.append(whole.digest()[:_KEY_BYTES])
     return keys
 
