@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import socket
-import warnings
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -77,22 +76,26 @@ def connected(address: str | None) -> Iterator[Any]:
         return
     place = address or os.environ.get("RAY_ADDRESS")
     _knock(place)
+    # Whatever workers say goes to Ray's log files. That they died we tell ourselves; Ray prints it
+    # by another road, which has no public switch (this one is that of Ray's own debugger).
+    printing = ray._private.worker
+    printing._worker_logs_enabled = False
     try:
-        with warnings.catch_warnings():
-            # Ray announces changes of its own defaults, none of which we use.
-            warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if place else {"include_dashboard": False}),
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(_unreachable(place, str(error))) from error
-    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            # Of a cluster that is started here, not of one that is joined.
+            **({} if place else {"include_dashboard": False}),
+        )
         yield ray
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RaySystemError) as error:
+        if ray.is_initialized():
+            raise
+        raise ClusterError(_unreachable(place, str(error))) from error
     finally:
         ray.shutdown()
+        printing._worker_logs_enabled = True
 
 
 class Shift:

@@ -56,10 +56,12 @@ def run_on_cluster(
 
     A worker that dies is replaced and its shard played anew. A killed driver goes on, by the same
     call, with the shards that it lacks; their number and that of the workers may differ. The
-    failure ceiling and the budget are looked at shard by shard, over all shards of this sitting: a
-    shard that passes the ceiling is not kept, those under way when the budget is spent are.
+    failure ceiling and the budget are looked at shard by shard, over all shards of this sitting:
+    past the ceiling, shards with too many failures are thrown away, to be played again when the
+    cause is mended; those under way when the budget is spent are finished and kept.
 
-    The settings name files (data, template, model) by paths that must hold on every machine.
+    nudgesim must be installed on every machine, a template, examples or a model that the settings
+    name by a path must lie there, and the key of a server must be in the environment there.
 
     Args:
         config: The settings.
@@ -114,9 +116,13 @@ def _play(
     with closing(Shift(ray, lenient, crew, say)) as shift:
         for shard, files in shift.play(missing):
             clicks = _clicks(files)
-            sitting.count(clicks, files)
             log.begin(_manifest(files, out, len(experiment.world.users)))
             store.write(shard, files)
+            sitting.count(shard, clicks, files)
+            if reason := sitting.failing():
+                for failed in sitting.failed:
+                    store.discard(failed)
+                raise FailureCeilingError(reason)
             say(f"shard {shard.number} is done: {len(clicks):,} decisions")
             if progress is not None:
                 progress(clicks)
@@ -134,34 +140,39 @@ class _Sitting:
     Attributes:
         ceiling: Largest tolerated share of failures.
         budget: What may be spent.
+        failed: Shards with more failures than the ceiling allows.
     """
 
     ceiling: float
     budget: Budget
+    failed: list[Shard] = field(default_factory=list)
     decisions: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     tokens: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
-    def count(self, clicks: Clicks, files: Files) -> None:
-        """Take a shard to the books.
-
-        Raises:
-            FailureCeilingError: If too many decisions have failed, those of the shard included.
-        """
+    def count(self, shard: Shard, clicks: Clicks, files: Files) -> None:
+        """Take a shard to the books."""
         failed = clicks.failure != ""
+        asked = (clicks.source == "agent") | failed
         self.failures.update(clicks.failure[failed].tolist())
-        self.decisions += int(((clicks.source == "agent") | failed).sum())
+        self.decisions += int(asked.sum())
+        if failed.sum() > self.ceiling * asked.sum():
+            self.failed.append(shard)
         cost = json.loads(files["cost.json"])
         self.tokens += cost.get("prompt_tokens", 0.0) + cost.get("generated_tokens", 0.0)
+
+    def failing(self) -> str:
+        """That too many decisions have failed, or ""."""
         total = self.failures.total()
-        if self.decisions >= _GRACE and total > self.ceiling * self.decisions:
-            reason, count = self.failures.most_common(1)[0]
-            raise FailureCeilingError(
-                f"{total} of {self.decisions} decisions failed, more than the ceiling of "
-                f"{self.ceiling:.1%}; most often: {reason} ({count} times). Mend the cause or "
-                "raise the ceiling, then repeat the command: the run goes on where it stopped."
-            )
+        if self.decisions < _GRACE or total <= self.ceiling * self.decisions:
+            return ""
+        reason, count = self.failures.most_common(1)[0]
+        return (
+            f"{total} of {self.decisions} decisions failed, more than the ceiling of "
+            f"{self.ceiling:.1%}; most often: {reason} ({count} times). Mend the cause or "
+            "raise the ceiling, then repeat the command: the run goes on where it stopped."
+        )
 
     def spent(self) -> str:
         """What of the budget is spent, or ""."""

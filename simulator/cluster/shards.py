@@ -95,6 +95,10 @@ class ShardStore:
             path.write_bytes(content)
         partial.rename(self._folder(shard))
 
+    def discard(self, shard: Shard) -> None:
+        """Take a shard for not played."""
+        shutil.rmtree(self._folder(shard))
+
     def join(self, shards: Sequence[Shard], rounds: int, log: RunLog) -> None:
         """Make the ordinary run directory of all shards, and remove them.
 
