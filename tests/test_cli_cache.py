@@ -143,6 +143,16 @@ def test_prune_a_model_to_a_size(path: Path) -> None:
     assert left(path)[2] == list(range(1_000))
 
 
+def test_prune_long_texts_to_a_size(tmp_path: Path) -> None:
+    cache = DecisionCache(tmp_path / "texts.sqlite")
+    # A little more than a page holds, so that each takes up two.
+    cache.keep(TEXT, {key(k): "because " * 520 for k in range(300)})
+    pruned = prune(cache, max_bytes=1_000_000)
+    assert pruned.bytes_after <= 1_000_000 < pruned.bytes_before
+    assert pruned.left > 80
+    cache.close()
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_export(
     command: Command, path: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from simulator.engines.decision_cache import DecisionCache, date_of
@@ -70,24 +72,35 @@ def _tables(cache: DecisionCache) -> Iterator[pd.DataFrame]:
         after = rows[-1][:2]
 
 
-def _exported(cache: DecisionCache, row: tuple[object, ...]) -> tuple[object, ...]:
+def _exported(cache: DecisionCache, row: tuple[Any, ...]) -> tuple[Any, ...]:
     _, key, *origin, asked, answer, kept, used = row
-    assert isinstance(key, bytes)
-    labels = json.loads(str(asked)).get("labels")
-    probabilities, mass, text = "", np.float32(np.nan), ""
-    if labels is None:
+    labels, form = _form(asked)
+    probabilities, mass, text = "", math.nan, ""
+    if not labels:
         text = str(answer)
-    elif isinstance(answer, bytes) and len(answer) == 4 * (len(labels) + 1):
-        *shares, mass = np.frombuffer(answer, dtype="<f4")
-        # Nine digits are enough to find a float32 again.
-        probabilities = json.dumps(
-            {label: float(f"{share:.9g}") for label, share in zip(labels, shares, strict=True)},
-            ensure_ascii=False,
-        )
     else:
-        raise CacheError(f"{cache.path} holds answers that are none; it is damaged: delete it.")
-    days = (date_of(int(str(day))).isoformat() for day in (kept, used))
-    return (*origin, key.hex(), probabilities, mass, text, *days)
+        try:
+            *shares, mass = struct.unpack(f"<{labels + 1}f", answer)
+        except (struct.error, TypeError) as error:
+            raise CacheError(
+                f"{cache.path} holds answers that are none, so it is damaged; delete it."
+            ) from error
+        probabilities = form % tuple(shares)
+    return (*origin, key.hex(), probabilities, mass, text, _iso(kept), _iso(used))
+
+
+@lru_cache
+def _form(asked: str) -> tuple[int, str]:
+    """How many labels, 0 for texts, and their probabilities as JSON, to be filled in."""
+    labels = json.loads(asked).get("labels", [])
+    names = (json.dumps(label, ensure_ascii=False).replace("%", "%%") for label in labels)
+    # Nine digits are enough to find a float32 again.
+    return len(labels), "{" + ", ".join(f"{name}: %.9g" for name in names) + "}"
+
+
+@lru_cache
+def _iso(day: int) -> str:
+    return date_of(day).isoformat()
 
 
 def _write_parquet(cache: DecisionCache, path: Path) -> int:

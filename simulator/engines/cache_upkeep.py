@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 from simulator.engines.decision_cache import DecisionCache, Origin, date_of, day_of
 from simulator.errors import ConfigError, UnknownNameError
 
-_ROW_BYTES = 40
+_ROW_BYTES = 30
 """Of a decision in a packed file, beside its answer."""
 
 _FILE_BYTES = 32_768
@@ -98,18 +98,26 @@ def prune(
     if model is not None and model not in known:
         raise UnknownNameError(f"model in {cache.path}", model, known)
     before = size(cache)
-    try:
-        with cache.file.writing() as connection:
-            gone = _delete(connection, older_than, model, max_bytes)
-            left = connection.execute("SELECT count(*) FROM decisions").fetchone()[0]
-            if dry_run:
-                raise _OnlyCountedError
-    except _OnlyCountedError:
-        return Pruned(gone, left, before, before)
+    room, total = max_bytes, 0
+    while True:
+        gone, left = _delete(cache, older_than, model, room, dry_run)
+        total += gone
+        if dry_run:
+            return Pruned(total, left, before, before)
+        packed = _pack(cache)
+        if room is None or max_bytes is None or packed <= max_bytes or not gone:
+            return Pruned(total, left, before, size(cache))
+        # Long texts take up more room than was reckoned with.
+        room = int(room * max_bytes / packed)
+
+
+def _pack(cache: DecisionCache) -> int:
+    """Give free pages back to the disk: bytes of what is left."""
     with cache.file.reading() as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return Pruned(gone, left, before, size(cache))
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
 
 
 class _OnlyCountedError(Exception):
@@ -117,26 +125,32 @@ class _OnlyCountedError(Exception):
 
 
 def _delete(
-    connection: sqlite3.Connection,
+    cache: DecisionCache,
     older_than: int | None,
     model: str | None,
     max_bytes: int | None,
-) -> int:
+    dry_run: bool,
+) -> tuple[int, int]:
+    """How many decisions go, and how many stay."""
     ours = "origin IN (SELECT id FROM origins WHERE ?1 IS NULL OR model = ?1)"
-    gone = 0
-    if older_than is not None or max_bytes is None:
-        unused = -1 if older_than is None else older_than
-        gone += connection.execute(
-            f"DELETE FROM decisions WHERE {ours} AND used < ?2",
-            (model, day_of(time.time()) - unused),
-        ).rowcount
-    if max_bytes is not None:
-        # The room of the others is counted first, then ours from the last used on.
-        gone += connection.execute(
-            "DELETE FROM decisions WHERE (origin, key) IN (SELECT origin, key FROM ("
-            f"SELECT origin, key, {ours} AS may_go, sum({_ROW_BYTES} + length(answer)) "
-            f"OVER (ORDER BY {ours}, used DESC, origin, key) AS bytes FROM decisions"
-            ") WHERE may_go AND bytes > ?2)",
-            (model, max_bytes - _FILE_BYTES),
-        ).rowcount
-    return gone
+    gone = left = 0
+    with suppress(_OnlyCountedError), cache.file.writing() as connection:
+        if older_than is not None or max_bytes is None:
+            unused = -1 if older_than is None else older_than
+            gone += connection.execute(
+                f"DELETE FROM decisions WHERE {ours} AND used < ?2",
+                (model, day_of(time.time()) - unused),
+            ).rowcount
+        if max_bytes is not None:
+            # The room of the others is counted first, then ours from the last used on.
+            gone += connection.execute(
+                "DELETE FROM decisions WHERE (origin, key) IN (SELECT origin, key FROM ("
+                f"SELECT origin, key, {ours} AS may_go, sum({_ROW_BYTES} + length(answer)) "
+                f"OVER (ORDER BY {ours}, used DESC, origin, key) AS bytes FROM decisions"
+                ") WHERE may_go AND bytes > ?2)",
+                (model, max_bytes - _FILE_BYTES),
+            ).rowcount
+        left = connection.execute("SELECT count(*) FROM decisions").fetchone()[0]
+        if dry_run:
+            raise _OnlyCountedError
+    return gone, left
