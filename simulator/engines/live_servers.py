@@ -109,10 +109,11 @@ class LiveServers:
                 self._changed.notify_all()
 
     def answered(self, server: Server) -> None:
-        """It has answered a request: all is well with it."""
+        """It has answered a request: all is well with it, once its rest is over."""
         with self._changed:
-            server.trouble, server.pause, server.back_at = "", 0.0, 0.0
             self._gone_since = None
+            if server.back_at <= time.monotonic() and not server.dropped:
+                server.trouble, server.pause = "", 0.0
             self._changed.notify_all()
 
     def put_off(
