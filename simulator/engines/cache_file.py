@@ -15,7 +15,8 @@ APPLICATION = 0x4E554447
 """SQLite's `application_id` of our files: "NUDG"."""
 
 VERSION = 1
-"""Of the tables, in `user_version`; a file of another version is refused."""
+"""In `user_version`; a file of another version is refused. To be raised when the tables change, and
+when the engines come to read another answer out of the same model and prompt."""
 
 TABLES = (
     """

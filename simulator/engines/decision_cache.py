@@ -49,7 +49,8 @@ class DecisionCache:
     """Answers by origin and key.
 
     Threads may share one object; processes open the file each for themselves, and an object that a
-    fork has carried over opens it anew.
+    fork has carried over opens it anew. All of them must be on one machine: what write-ahead logs
+    share lies in memory. Machines keep a file each, and answers differ no more than theirs do.
 
     Args:
         path: The file, which is made where it is missing; `decisions.sqlite` in nudgesim's cache
