@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from simulator.engines import Encoder
 from simulator.engines import pieces as pieces_module
 from simulator.engines.encoding import answer_opening
 from simulator.engines.joints import LINES, TITLES
+from simulator.engines.pieces import Frame, PieceTokenizer
 from simulator.interfaces import Prompt
 
 PARTS = [
@@ -153,6 +156,15 @@ def test_the_static_part_is_tokenised_once_and_so_is_each_line(kind: str) -> Non
     assert sum(map(len, tokenizer.calls)) == 0
 
 
+def test_a_piece_that_does_not_begin_where_it_was_cut_is_noticed() -> None:
+    tokenizer = tokenizer_of_kind("one word joined")
+    pieces = PieceTokenizer(lambda texts: tokenizer(texts)["input_ids"], LINES)
+    fine, joined = Prompt("Seen:\n", "Heat\n", "Up"), Prompt("Seen:\n", "Quo vadis\n", "Up")
+    assert pieces.encode([fine], Frame()) == [whole(tokenizer, fine)]
+    assert pieces.encode([fine, joined], Frame()) is None
+    assert pieces.encode([fine], Frame()) == [whole(tokenizer, fine)]
+
+
 def test_new_lines_of_a_call_are_tokenised_together() -> None:
     tokenizer = Counting(tokenizer_of_kind("qwen"))
     encoder = Encoder(tokenizer, 4096)
@@ -171,6 +183,22 @@ def test_what_is_forgotten_is_learnt_anew(monkeypatch: pytest.MonkeyPatch) -> No
         assert encoder.encode(prompts) == [whole(tokenizer_of_kind("qwen"), p) for p in prompts]
     opening = prompts[0].static[:60]
     assert sum(opening in text for text in tokenizer.seen().elements()) > 1
+
+
+def test_threads_may_share_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces_module, "_MOST_TOKENS", 500)
+    encoder = Encoder(tokenizer_of_kind("qwen"), 4096)
+    encoder.encode(prompts_of(1, 5))
+    batches = [prompts_of(10, 30, seed=seed) for seed in range(24)]
+    interval = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(8) as pool:
+            encoded = list(pool.map(encoder.encode, batches))
+    finally:
+        sys.setswitchinterval(interval)
+    for prompts, ids in zip(batches, encoded, strict=True):
+        assert ids == [whole(tokenizer_of_kind("qwen"), p) for p in prompts]
 
 
 def test_lists_are_the_callers_own() -> None:

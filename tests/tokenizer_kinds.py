@@ -130,6 +130,15 @@ def _masked(mask: str) -> PreTrainedTokenizerFast:
     return fast
 
 
+def _one_word_joined() -> PreTrainedTokenizerFast:
+    """Bytes, but a line break and the Q after it are one token."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {symbol: index for index, symbol in enumerate([*alphabet, "ĊQ"])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [("Ċ", "Q")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
 def _swallowing() -> PreTrainedTokenizerFast:
     """Role tokens that swallow the white space after them, as Phi-3's do."""
     fast = _sentence_piece("legacy")
@@ -176,6 +185,7 @@ JOINING: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
 
 WHOLE: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
     "lines joined": lambda: _split_by(""),
+    "one word joined": _one_word_joined,
     "prose": _prose,
     "a word swallows": lambda: _masked("mask"),
 }
