@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +17,8 @@ from misbehaving_server import chat_answer, fake_servers, misbehaving
 
 from simulator.cluster import run_on_cluster
 from simulator.cluster.crew import Crew
-from simulator.cluster.shards import ShardStore
+from simulator.cluster.shards import Shard, ShardStore
+from simulator.cluster.worker import Worker
 from simulator.config import RunConfig
 from simulator.engines.limited import Budget
 from simulator.errors import (
@@ -27,8 +30,8 @@ from simulator.errors import (
     RunError,
     UnknownNameError,
 )
-from simulator.experiment import run_experiment
-from simulator.runlog import Run
+from simulator.experiment import Experiment, run_experiment
+from simulator.runlog import Run, RunLog
 
 slow = pytest.mark.slow
 
@@ -161,7 +164,7 @@ def test_a_stopped_and_a_killed_driver_go_on_with_what_they_lack(cluster, alone,
             RunConfig.read(None, {**DISTRIBUTION, "seed": 1}), out, address=cluster.address
         )
     run_on_cluster(config, out, address=cluster.address, workers=1, say=said.append)
-    assert f"{11 - finished} of 16 shards to play, 1 workers" in said
+    assert f"{11 - finished} of 16 shards to play; workers: 1" in said
     assert results(out) == results(alone)
 
 
@@ -262,6 +265,41 @@ def test_a_shard_is_whole_or_not_there(tmp_path):
     for users, seed in ((np.arange(9), 1), (np.arange(10), 2)):
         with pytest.raises(RunError, match="other settings"):
             store.deal(users, 4, {"seed": seed})
+
+
+def test_a_kill_while_shards_are_joined_loses_nothing(alone, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    config = RunConfig.read(None, DISTRIBUTION)
+    experiment = Experiment.prepare(config, lambda _: None)
+    worker, log, store = Worker(pickle.dumps(experiment)), RunLog(out), ShardStore(out)
+
+    def deal() -> list[Shard]:
+        return store.deal(experiment.world.users, 20, {})
+
+    for shard in deal():
+        files = worker.play(shard.users)
+        store.write(shard, files)
+    log.begin(Run.load(alone).manifest)
+    rename, left = Path.replace, 0
+
+    def killed(path: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    kills = 0
+    monkeypatch.setattr(Path, "replace", killed)
+    while not log.finished_rounds():
+        left = kills
+        with contextlib.suppress(KeyboardInterrupt):
+            store.join(deal(), config.rounds, log)
+        kills += 1
+    assert kills > 10
+    assert not store.path.exists()
+    kept = {name: content for name, content in results(alone).items() if name != "summary.json"}
+    assert results(out) == kept
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def _play(
     config, log, store = experiment.config, RunLog(out), ShardStore(out)
     shards = _deal(experiment, store, crew)
     missing = [shard for shard in shards if not store.holds(shard)]
-    say(f"{len(missing)} of {len(shards)} shards to play, {crew.workers} workers")
+    say(f"{len(missing)} of {len(shards)} shards to play; workers: {crew.workers}")
     sitting = _Sitting(config.max_failure_rate, budget)
     # A worker sees too little of the run to judge the failure rate.
     lenient = replace(experiment, config=config.model_copy(update={"max_failure_rate": 1.0}))
@@ -123,7 +123,6 @@ def _play(
                 for failed in sitting.failed:
                     store.discard(failed)
                 raise FailureCeilingError(reason)
-            say(f"shard {shard.number} is done: {len(clicks):,} decisions")
             if progress is not None:
                 progress(clicks)
             if sitting.spent():
