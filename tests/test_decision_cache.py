@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import random
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +152,37 @@ def test_a_fork_opens_the_file_anew(cache: DecisionCache) -> None:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     assert cache.find(YES_NO, list(answers(0, 20))) == answers(0, 20)
+
+
+def keep_until_killed(path: Path, first: int) -> None:
+    cache = DecisionCache(path)
+    for start in range(first, first + 10_000_000, 500):
+        cache.keep(YES_NO, answers(start, 500))
+
+
+@pytest.mark.slow
+def test_killed_writers_leave_whole_calls_and_no_lock(cache: DecisionCache, path: Path) -> None:
+    generator = random.Random(3)
+    for writer in range(1, 13):
+        child = os.fork()
+        if child == 0:
+            try:
+                keep_until_killed(path, writer * 10_000_000)
+            finally:
+                os._exit(1)
+        time.sleep(generator.uniform(0.0, 0.06))
+        cache.keep(YES_NO, answers(writer * 500, 500))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert len(cache.find(YES_NO, list(answers(writer * 500, 500)))) == 500
+    with cache.file.reading() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        kept = [
+            int.from_bytes(row[0], "big") for row in connection.execute("SELECT key FROM decisions")
+        ]
+    calls = Counter(number // 500 for number in kept)
+    assert set(calls.values()) == {500}
+    assert len(calls) > 24
 
 
 def test_a_file_of_something_else(path: Path) -> None:
