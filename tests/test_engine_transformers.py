@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM, GraniteConfig, MistralConfig
 from simulator.engines import TransformersEngine, label_tokens, open_engine
 from simulator.engines.batches import batches_by_length
 from simulator.engines.token_tree import unavoidable_tokens
-from simulator.engines.tree_pass import reads_trees
+from simulator.engines.tree_pass import tree_pass
+from simulator.engines.usage import Usage
 from simulator.errors import EngineError, LabelError
 from simulator.interfaces import Engine, Metered, Prompt
 
@@ -181,8 +182,8 @@ def test_a_network_that_ignores_the_mask_is_found_out(engine):
         def get_output_embeddings(self):
             return self.inner.get_output_embeddings()
 
-    assert reads_trees(engine._network)
-    assert not reads_trees(Deaf())
+    assert tree_pass(engine._network, 64, Usage()) is not None
+    assert tree_pass(Deaf(), 64, Usage()) is None
 
 
 def test_an_engine_tells_its_settings(folder):

@@ -104,6 +104,10 @@ def test_options_are_handed_on_to_vllm(served):
     assert got["settings"]["max_num_seqs"] == 7
     assert got["settings"]["max_num_batched_tokens"] == 512
     assert got["settings"]["load_format"] == "dummy"
+    # A decision cache tells set-ups apart by this.
+    assert got["precision"] == (
+        'float32 {"load_format": "dummy", "max_num_batched_tokens": 512, "max_num_seqs": 7}'
+    )
     assert min(got["masses"]) > 0
     assert max(got["masses"]) < 1
 

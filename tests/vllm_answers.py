@@ -59,7 +59,7 @@ def with_options(folder: str) -> dict[str, object]:
             shutil.copy(path, weightless)
         options = {**OPTIONS, "load_format": "dummy"}
         engine = VllmEngine(weightless, cache_gib=0.25, options=options)
-        found["settings"] = dict(engine.settings)
+        found["settings"], found["precision"] = dict(engine.settings), engine.precision
         found["masses"] = engine.label_probabilities(PROMPTS, LABELS).mass.tolist()
         engine.close()
     for refused in ({"max_num_seq": 7}, {"data_parallel_size": 2}):

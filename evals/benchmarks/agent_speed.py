@@ -21,11 +21,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +111,19 @@ def _contend(task: Mapping[str, Any], folder: Path) -> Answer:
     question, answer = folder / "task.json", folder / "answer.json"
     question.write_text(json.dumps(task))
     module = "evals.benchmarks.agent_contenders"
-    done = subprocess.run(
-        [sys.executable, "-m", module, question, answer],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{task['contender']} failed:\n{done.stderr[-4000:]}")
+    command = [sys.executable, "-m", module, str(question), str(answer)]
+    said = folder / "stderr.txt"
+    with said.open("wb") as log:
+        contender = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        contender.wait()
+    finally:
+        # vLLM by itself has processes of its own, which would outlive an interruption.
+        with suppress(ProcessLookupError):
+            os.killpg(contender.pid, signal.SIGKILL)
+        contender.wait()
+    if contender.returncode:
+        raise SystemExit(f"{task['contender']} failed:\n{said.read_text()[-4000:]}")
     found: Answer = json.loads(answer.read_text())
     return found
 

@@ -23,7 +23,8 @@ class LocalEngine(ABC):
         name: Short name of the way the model is run.
         model: What the user called the model.
         revision: Which version of it: a commit of the model hub, or a digest of the folder.
-        precision: Of weights and arithmetic, such as "float32".
+        precision: Of weights and arithmetic, such as "float32", and whatever else a caller set
+            that changes answers.
         settings: What was chosen for this machine, plain values by name.
         why: One line on what runs, where, and in which precision.
         encoder: How prompts become tokens; `encoder.encode`, `count_tokens` and

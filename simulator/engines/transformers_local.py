@@ -20,10 +20,9 @@ from simulator.interfaces import Prompt
 if TYPE_CHECKING:
     import torch
 
-    from simulator.engines.tree_pass import TreePass
 
-_BATCH_TOKENS = {"cpu": 8_192, "cuda": 131_072}
-_BATCH_TOKENS_ELSEWHERE = 32_768
+_BATCH_TOKENS = {"cpu": 4_096, "cuda": 32_768}
+_BATCH_TOKENS_ELSEWHERE = 16_384
 _WORTH_KEEPING = 16
 """Tokens; below that a pass of their own costs more than it saves."""
 
@@ -62,7 +61,7 @@ class TransformersEngine(LocalEngine):
         super().__init__()
         import torch
 
-        from simulator.engines.tree_pass import TreePass, reads_trees
+        from simulator.engines.tree_pass import tree_pass
 
         resolved = resolve_model(model or default_model())
         self.model = resolved.name
@@ -77,9 +76,7 @@ class TransformersEngine(LocalEngine):
         self._batch_tokens = batch_tokens or _BATCH_TOKENS.get(
             self._device.type, _BATCH_TOKENS_ELSEWHERE
         )
-        self._trees: TreePass | None = None
-        if reads_trees(self._network):
-            self._trees = TreePass(self._network, self._batch_tokens, self._usage)
+        self._trees = tree_pass(self._network, self._batch_tokens, self._usage)
         accepted = inspect.signature(self._network.forward).parameters
         # Scores for the whole vocabulary at the last position alone.
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}

@@ -7,17 +7,17 @@ goes through the network once, and its keys and values are lent to every row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch  # noqa: TID253  # this module is imported where a network is there to be run
 from transformers import DynamicCache  # noqa: TID253  # likewise
-from transformers.cache_utils import Cache, DynamicLayer  # noqa: TID253  # likewise
+from transformers.cache_utils import DynamicLayer  # noqa: TID253  # likewise
 
-from simulator.domain import FloatArray
+from simulator.domain import FloatArray, IntArray
 from simulator.engines.batches import batches_by_length
+from simulator.engines.read_places import Places, lent_cache, reading_at
 from simulator.engines.token_tree import Tokens, TokenTree, grow_trees
 from simulator.engines.usage import Usage
 
@@ -34,15 +34,19 @@ class TreePass:
         network: A causal language model of transformers, on its device.
         batch_tokens: Tokens a batch, those before it and padding included; bounds memory.
         usage: Told the seconds that the network takes.
+        stop_early: Whether the last layer is run where scores are read and nowhere else.
     """
 
-    def __init__(self, network: Any, batch_tokens: int, usage: Usage) -> None:
+    def __init__(self, network: Any, batch_tokens: int, usage: Usage, *, stop_early: bool) -> None:
         self._network = network
+        self._stop_early = stop_early
         self._usage = usage
         self._batch_tokens = batch_tokens
-        self._hidden_size = int(network.config.get_text_config().hidden_size)
+        config = network.config.get_text_config()
+        self._hidden_size, self._n_layers = config.hidden_size, config.num_hidden_layers
         self._beginning: list[int] = []
         self._cache: Any = None
+        self.precision: torch.dtype = network.dtype
         self.computed_tokens = 0
 
     def scores(
@@ -84,83 +88,70 @@ class TreePass:
             return
         ids = torch.tensor([beginning], device=self._network.device)
         # One position's scores are computed, since all would fill the memory.
-        first = _at_places(self._network, torch.tensor([0]), torch.tensor([0]))
+        place = torch.zeros(1, dtype=torch.int64, device=self._network.device)
+        first = reading_at(self._network, Places(place[None], (place, place)), stop_early=False)
         with self._usage.model(), torch.inference_mode(), first:
             out = self._network(input_ids=ids, use_cache=True)
-        self._cache = _lent(out.past_key_values)
+        self._cache = out.past_key_values
         self.computed_tokens += len(beginning)
 
     def _batch(self, trees: Sequence[TokenTree], token_ids: list[int]) -> FloatArray:
-        device = self._network.device
-        longest = max(len(tree) for tree in trees)
-        rows = np.repeat(np.arange(len(trees)), [len(tree.ends) for tree in trees])
-        ends = np.concatenate([tree.ends for tree in trees])
-        tokens = torch.from_numpy(_padded([tree.tokens for tree in trees], longest)).to(device)
-        depth = torch.from_numpy(_padded([tree.depth for tree in trees], longest)).to(device)
-        until = torch.from_numpy(_padded([tree.until for tree in trees], longest)).to(device)
-        with self._usage.model(), torch.inference_mode():
-            mask = _visible(until, len(self._beginning), self._network.dtype)
-            where = (torch.from_numpy(rows).to(device), torch.from_numpy(ends).to(device))
-            with _at_places(self._network, *where):
-                scores = self._network(
-                    input_ids=tokens,
-                    attention_mask=mask,
-                    position_ids=depth + len(self._beginning),
-                    past_key_values=self._cache,
-                    use_cache=self._cache is not None,
-                ).logits[0]
+        tokens, depth, until, columns = (
+            torch.from_numpy(_padded(rows)).to(self._network.device)
+            for rows in zip(*((x.tokens, x.depth, x.until, x.ends) for x in trees), strict=True)
+        )
+        n_read = torch.tensor([len(tree.ends) for tree in trees], device=columns.device)
+        read = (torch.arange(columns.shape[1], device=columns.device) < n_read[:, None]).nonzero()
+        places = Places(columns, (read[:, 0], read[:, 1]))
+        reading = reading_at(self._network, places, stop_early=self._stop_early)
+        with self._usage.model(), torch.inference_mode(), reading:
+            scores = self._network(
+                input_ids=tokens,
+                attention_mask=_visible(until, len(self._beginning), self.precision),
+                position_ids=depth + len(self._beginning),
+                past_key_values=lent_cache(
+                    self._cache, self._n_layers, stop_early=self._stop_early
+                ),
+                use_cache=True,
+            ).logits[0]
             chosen = torch.log_softmax(scores.float(), dim=-1)[:, token_ids].cpu()
         return np.asarray(chosen.numpy(), dtype=np.float64)
 
 
-def reads_trees(network: Any) -> bool:
-    """Whether a network gives a tree's prompts the scores that it gives each prompt alone.
+def tree_pass(network: Any, batch_tokens: int, usage: Usage) -> TreePass | None:
+    """The fastest way that gives a tree's prompts the scores that the network gives each alone.
 
     Found by trying: masks of a tree's shape, positions and lent keys are handed on unchanged by
     most networks of transformers, but not by all. Windows that slide would pass the trial, which
     is shorter than they are, so the cache is looked at too.
+
+    Returns:
+        None for a network that can read whole prompts only.
     """
     with torch.inference_mode():
         ids = [torch.tensor([prompt], device=network.device) for prompt in _PROBE]
         plain = [network(input_ids=row, use_cache=True) for row in ids]
     if not _can_be_lent(getattr(plain[0], "past_key_values", None)):
-        return False
-    labels = list(range(int(plain[0].logits.shape[-1])))
-    expected = [torch.log_softmax(out.logits[0, -1].float(), -1).cpu().numpy() for out in plain]
+        return None
+    scores = [torch.log_softmax(out.logits[0, -1].float(), -1).cpu().numpy() for out in plain]
+    for stop_early in (True, False):
+        if _agrees(TreePass(network, 64, Usage(), stop_early=stop_early), np.stack(scores)):
+            return TreePass(network, batch_tokens, usage, stop_early=stop_early)
+    return None
+
+
+def _agrees(trial: TreePass, expected: FloatArray) -> bool:
+    """Whether the probe's prompts get these scores, with and without a beginning."""
+    every = list(range(expected.shape[1]))
     try:
-        found = [
-            TreePass(network, 64, Usage()).scores(_PROBE, labels, []),
-            TreePass(network, 64, Usage()).scores(_PROBE[:2], labels, _PROBE[0][:2]),
-        ]
-    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError):
-        return False  # a network that does not know a mask, positions or a cache of this kind
-    tolerance = _PROBE_TOLERANCE.get(network.dtype, _PROBE_TOLERANCE_HALVED)
-    return all(np.allclose(np.stack(expected[: len(x)]), x, atol=tolerance) for x in found)
-
-
-class _LentLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not typed
-    """Keys and values of one row that stand before the rows of any batch, and stay as they are."""
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Those of the beginning and the batch's own; none are kept."""
-        rows = (key_states.shape[0], -1, -1, -1)
-        return (
-            torch.cat([self.keys.expand(rows), key_states], dim=-2),
-            torch.cat([self.values.expand(rows), value_states], dim=-2),
-        )
-
-
-def _lent(cache: Any) -> Cache:
-    """A one-row cache as it stands before the rows of any batch, without a copy."""
-    layers = []
-    for kept in cache.layers:
-        layer = _LentLayer()
-        layer.lazy_initialization(kept.keys, kept.values)
-        layer.keys, layer.values = kept.keys, kept.values
-        layers.append(layer)
-    return Cache(layers=layers)
+        alone = trial.scores(_PROBE, every, [])
+        begun = trial.scores(_PROBE[:2], every, _PROBE[0][:2])
+    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):
+        return False  # a network that does not know such a mask, positions, layers or cache
+    tolerance = _PROBE_TOLERANCE.get(trial.precision, _PROBE_TOLERANCE_HALVED)
+    return np.allclose(alone, expected, atol=tolerance) and np.allclose(
+        begun, expected[:2], atol=tolerance
+    )
 
 
 def _can_be_lent(cache: Any) -> bool:
@@ -171,27 +162,9 @@ def _can_be_lent(cache: Any) -> bool:
     return isinstance(cache, DynamicCache) and all(type(x) is DynamicLayer for x in cache.layers)
 
 
-@contextmanager
-def _at_places(network: Any, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[None]:
-    """Let a network compute its vocabulary's scores at these places alone, as one row.
-
-    The places are chosen where the hidden states enter the last matrix, so whatever a network does
-    to its scores afterwards is still done.
-    """
-
-    def choose(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (inputs[0][rows, columns][None], *inputs[1:])
-
-    hook = network.get_output_embeddings().register_forward_pre_hook(choose)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def _padded(rows: Sequence[np.ndarray], longest: int) -> np.ndarray:
-    """Rows filled up with 0, shape (n, longest)."""
-    filled = np.zeros((len(rows), longest), dtype=np.int64)
+def _padded(rows: Sequence[IntArray]) -> IntArray:
+    """Rows filled up with 0, int64, shape (n, longest)."""
+    filled = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     for row, values in enumerate(rows):
         filled[row, : len(values)] = values
     return filled

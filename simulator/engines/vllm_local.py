@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -99,6 +100,9 @@ class VllmEngine(LocalEngine):
             self._llm: Any = import_vllm().LLM(str(folder), **{**own, **chosen})
         config = self._llm.llm_engine.model_config
         self.precision = str(config.dtype).removeprefix("torch.")
+        if given:
+            # They are part of what answers: a decision cache must not mix two set-ups.
+            self.precision += f" {json.dumps(given, sort_keys=True, default=str)}"
         self.settings = settings_in_use(self._llm, given)
         place = "cpu" if on_cpu else "accelerator"
         self.why = f"{self.model} through vLLM on {place}, {self.precision}."
