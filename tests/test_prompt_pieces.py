@@ -17,6 +17,7 @@ from prompts import PromptRenderer, ShownItem, load_template, shipped_examples, 
 from simulator.domain import Catalogue, Ragged
 from simulator.engines import Encoder
 from simulator.engines import pieces as pieces_module
+from simulator.engines.digests import digest
 from simulator.engines.encoding import answer_opening
 from simulator.engines.joints import LINES, TITLES
 from simulator.engines.pieces import Frame, PieceTokenizer
@@ -117,7 +118,9 @@ def test_pieces_of_any_text_join_into_the_whole(kind: str) -> None:
     @settings(max_examples=25, deadline=None, database=None)
     @given(st.lists(st.builds(Prompt, texts, texts, texts), min_size=1, max_size=3))
     def check(prompts: list[Prompt]) -> None:
-        assert encoder.encode(prompts) == [whole(encoder.tokenizer, p) for p in prompts]
+        expected = [whole(encoder.tokenizer, p) for p in prompts]
+        assert encoder.encode(prompts) == expected
+        assert encoder.digests(prompts) == [digest(ids) for ids in expected]
 
     check()
 
@@ -160,9 +163,12 @@ def test_a_piece_that_does_not_begin_where_it_was_cut_is_noticed() -> None:
     tokenizer = tokenizer_of_kind("one word joined")
     pieces = PieceTokenizer(lambda texts: tokenizer(texts)["input_ids"], LINES)
     fine, joined = Prompt("Seen:\n", "Heat\n", "Up"), Prompt("Seen:\n", "Quo vadis\n", "Up")
-    assert pieces.encode([fine], Frame()) == [whole(tokenizer, fine)]
-    assert pieces.encode([fine, joined], Frame()) is None
-    assert pieces.encode([fine], Frame()) == [whole(tokenizer, fine)]
+    for _ in range(2):
+        parts = pieces.encode([fine], Frame())
+        assert parts is not None
+        start, middle, end = parts[0]
+        assert start + middle + end == whole(tokenizer, fine)
+        assert pieces.encode([fine, joined], Frame()) is None
 
 
 def test_new_lines_of_a_call_are_tokenised_together() -> None:
@@ -183,6 +189,14 @@ def test_what_is_forgotten_is_learnt_anew(monkeypatch: pytest.MonkeyPatch) -> No
         assert encoder.encode(prompts) == [whole(tokenizer_of_kind("qwen"), p) for p in prompts]
     opening = prompts[0].static[:60]
     assert sum(opening in text for text in tokenizer.seen().elements()) > 1
+
+
+def test_digests_tell_token_ids_apart() -> None:
+    encoder, prompts = Encoder(tokenizer_of_kind("qwen"), 4096), prompts_of(20, 30)
+    digests, encoded = encoder.digests(prompts), encoder.encode(prompts)
+    assert len(set(digests)) == len({tuple(ids) for ids in encoded}) > 40
+    assert encoder.digests(prompts[7:9]) == digests[7:9]
+    assert encoder.digests([]) == []
 
 
 def test_threads_may_share_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from simulator.domain import IntArray, TextArray
+from simulator.engines.digests import digest, digests_of_parts
 from simulator.engines.joints import JOINTS, probes
-from simulator.engines.pieces import Frame, PieceTokenizer
+from simulator.engines.pieces import Frame, Parts, PieceTokenizer
 from simulator.interfaces import Prompt
 
 BARE_ROLE = "<|assistant|>"
@@ -64,10 +65,17 @@ class Encoder:
         where the template knows that switch. Without: the raw text with the special tokens that
         the tokenizer itself adds.
         """
-        if not prompts:
-            return []
-        joined = None if self._pieces is None else self._encode_joined(prompts, self._pieces)
-        return self._encode_whole(prompts) if joined is None else joined
+        parts = self._encode_parts(prompts)
+        if parts is None:
+            return self._encode_whole(prompts)
+        return [start + (middle + end) for start, middle, end in parts]
+
+    def digests(self, prompts: Sequence[Prompt]) -> list[bytes]:
+        """16 bytes a prompt, the same for the same token ids only; much cheaper than the ids."""
+        parts = self._encode_parts(prompts)
+        if parts is None:
+            return [digest(ids) for ids in self._encode_whole(prompts)]
+        return digests_of_parts(parts)
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> IntArray:
         """Tokens of each prompt as the model receives it, int32, shape (n,)."""
@@ -97,10 +105,15 @@ class Encoder:
         tail = self._opening(rendered[0])
         return [ids + tail for ids in self._bare_ids(rendered)]
 
-    def _encode_joined(
-        self, prompts: Sequence[Prompt], pieces: PieceTokenizer
-    ) -> list[list[int]] | None:
+    def _encode_parts(self, prompts: Sequence[Prompt]) -> list[Parts] | None:
         """Token ids from pieces; None where these prompts must be tokenised whole."""
+        if not prompts:
+            return []
+        return None if self._pieces is None else self._encode_pieces(prompts, self._pieces)
+
+    def _encode_pieces(
+        self, prompts: Sequence[Prompt], pieces: PieceTokenizer
+    ) -> list[Parts] | None:
         frame = self._chat_frame() if self.has_chat_template else self._special_frame
         if frame is None:
             return None
@@ -117,7 +130,8 @@ class Encoder:
         for joint in JOINTS:
             if joint.is_crossed(vocabulary):
                 continue
-            if self._encode_joined(trials, PieceTokenizer(self._bare_ids, joint)) == whole:
+            parts = self._encode_pieces(trials, PieceTokenizer(self._bare_ids, joint))
+            if parts and [[*start, *middle, *end] for start, middle, end in parts] == whole:
                 return PieceTokenizer(self._bare_ids, joint)
         return None
 

@@ -11,6 +11,7 @@ from simulator.engines.joints import Joint
 from simulator.interfaces import Prompt
 
 Tokenize = Callable[[list[str]], list[list[int]]]
+Parts = tuple[list[int], list[int], list[int]]
 
 _MOST_TOKENS = 4_000_000
 """Tokens remembered, about 40 bytes each; once past it all is forgotten and learnt anew."""
@@ -73,12 +74,17 @@ class PieceTokenizer:
         self._lock = Lock()
         self._forget()
 
-    def encode(self, prompts: Sequence[Prompt], frame: Frame) -> list[list[int]] | None:
-        """Token ids, a list a prompt; None if a piece does not begin where it was cut.
+    def encode(self, prompts: Sequence[Prompt], frame: Frame) -> list[Parts] | None:
+        """Each prompt's token ids in three lists, to be read end to end and not to be changed.
 
         Args:
             prompts: What to tokenise.
             frame: What to put around each.
+
+        Returns:
+            What starts the prompt, what tells of its user, and the candidate, three a prompt; those
+            that prompts have in common are the same lists. None if a piece does not begin where it
+            was cut.
         """
         with self._lock:
             if self._tokens > _MOST_TOKENS:
@@ -91,7 +97,7 @@ class PieceTokenizer:
                 return None
             begun = {start: [*frame.first, *self._starts[text]] for start, text in starts.items()}
             ended = {id(end): [*end.ids, *frame.last] for end in ends}
-            return [begun[front.start] + (front.ids + ended[id(end)]) for front, end in plan]
+            return [(begun[front.start], front.ids, ended[id(end)]) for front, end in plan]
 
     def _plan(self, prompts: Sequence[Prompt], footer: str) -> list[tuple[_Cut, _Cut]]:
         """Each prompt as static and user part, and candidate; equal ones are the same object."""
