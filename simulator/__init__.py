@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.clicks import AgentClicks, DistributionClicks, Fallback
+    from simulator.clicks import AgentClicks, Cascade, DistributionClicks, Fallback
     from simulator.data import load_dataset
     from simulator.domain import (
         Catalogue,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from simulator.engines import open_engine
     from simulator.errors import NudgesimError
+    from simulator.experiment import open_agent
     from simulator.interfaces import ClickModel, Engine, Recommender, RoundView
     from simulator.preference import FixedWeight
     from simulator.runlog import Run
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AgentClicks": "clicks",
+    "Cascade": "clicks",
     "Catalogue": "domain",
     "ClickModel": "interfaces",
     "Clicks": "domain",
@@ -47,12 +49,14 @@ _HOMES = {
     "Run": "runlog",
     "Vectors": "domain",
     "load_dataset": "data",
+    "open_agent": "experiment",
     "open_engine": "engines",
     "simulate": "session",
 }
 
 __all__ = [
     "AgentClicks",
+    "Cascade",
     "Catalogue",
     "ClickModel",
     "Clicks",
@@ -70,6 +74,7 @@ __all__ = [
     "Run",
     "Vectors",
     "load_dataset",
+    "open_agent",
     "open_engine",
     "simulate",
 ]

@@ -236,6 +236,7 @@ class _Loop:
             draw=uniforms(self.seed, "click", user, luck, view.round, position),
             user_vectors=None if view.preference is None else view.preference[episode],
             item_vectors=None if self.vectors is None else self.vectors.item[item],
+            catalogue=self.data.catalogue,
         )
 
     def _total(

@@ -187,7 +187,7 @@ def command(arguments: list[str]) -> None:
 
 def agent(engine: Any, built: World) -> AgentClicks:
     """The click agent on an engine."""
-    return AgentClicks(engine, load_template("movies/click-en"), built.data.catalogue)
+    return AgentClicks(engine, load_template("movies/click-en"))
 
 
 def odd(text: str) -> float:

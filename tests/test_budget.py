@@ -66,7 +66,7 @@ def test_a_run_goes_on_sitting_by_sitting_to_the_same_end(data: Dataset, tmp_pat
     def play(out: Path, cache: Path, budget: Budget) -> None:
         engine = LimitedEngine(ScriptedEngine(lambda text: len(text) % 10 / 10), budget)
         with closing(CachedEngine(engine, DecisionCache(cache))) as cached:
-            agent = AgentClicks(cached, TEMPLATE, data.catalogue)
+            agent = AgentClicks(cached, TEMPLATE)
             simulate(data, RandomItems(), agent, rounds=4, out=out, block_size=3)
 
     play(tmp_path / "whole", tmp_path / "a.sqlite", Budget())

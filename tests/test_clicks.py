@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_an_agent_reads_history_and_candidate(data: Dataset) -> None:
         return 0.8 if "(Even)" in candidate else 0.1 * history.count('"Film')
 
     shown = data.logged_exposures(np.arange(40, 80))
-    clicks = AgentClicks(ScriptedEngine(answer), TEMPLATE, data.catalogue).decide(shown)
+    clicks = AgentClicks(ScriptedEngine(answer), TEMPLATE).decide(shown)
     lengths = shown.history.lengths
     expected = np.where(shown.item % 2 == 0, 0.8, 0.1 * lengths)
     assert clicks.probability == pytest.approx(expected, abs=1e-6)
@@ -71,7 +73,7 @@ def test_an_agent_reads_history_and_candidate(data: Dataset) -> None:
 def test_identical_prompts_are_asked_once(data: Dataset) -> None:
     engine = ScriptedEngine(0.5)
     shown = data.logged_exposures(np.repeat(np.arange(10), 7))
-    clicks = AgentClicks(engine, TEMPLATE, data.catalogue).decide(shown)
+    clicks = AgentClicks(engine, TEMPLATE).decide(shown)
     assert len(clicks) == 70
     assert engine.usage()["requests"] <= 10
 
@@ -79,7 +81,7 @@ def test_identical_prompts_are_asked_once(data: Dataset) -> None:
 def test_argmax_ignores_luck(data: Dataset) -> None:
     shown = data.logged_exposures(draw=0.99)
     sampled, argmax = (
-        AgentClicks(ScriptedEngine(0.6), TEMPLATE, data.catalogue, mode=mode).decide(shown)
+        AgentClicks(ScriptedEngine(0.6), TEMPLATE, mode=mode).decide(shown)
         for mode in ("sample", "argmax")
     )
     assert not sampled.clicked.any()
@@ -87,7 +89,7 @@ def test_argmax_ignores_luck(data: Dataset) -> None:
 
 
 def test_low_mass_is_a_failure_and_no_answer(data: Dataset) -> None:
-    agent = AgentClicks(ScriptedEngine(0.9, mass=0.2), TEMPLATE, data.catalogue)
+    agent = AgentClicks(ScriptedEngine(0.9, mass=0.2), TEMPLATE)
     clicks = agent.decide(data.logged_exposures())
     assert clicks.undecided.all()
     assert not clicks.clicked.any()
@@ -98,7 +100,7 @@ def test_low_mass_is_a_failure_and_no_answer(data: Dataset) -> None:
 
 
 def test_a_missing_probability_is_a_failure_and_no_skip(data: Dataset) -> None:
-    agent = AgentClicks(ScriptedEngine(float("nan")), TEMPLATE, data.catalogue)
+    agent = AgentClicks(ScriptedEngine(float("nan")), TEMPLATE)
     clicks = agent.decide(data.logged_exposures())
     assert clicks.undecided.all()
     assert set(clicks.failure) == {"no probability"}
@@ -110,7 +112,7 @@ def test_text_mode_parses_strictly(data: Dataset) -> None:
 
     for text, expected in texts.items():
         engine = ScriptedEngine(0.5, text=lambda _, said=text: said)
-        clicks = AgentClicks(engine, TEMPLATE, data.catalogue, mode="text").decide(shown)
+        clicks = AgentClicks(engine, TEMPLATE, mode="text").decide(shown)
         assert clicks.undecided.all() == (expected is None)
         assert np.isnan(clicks.probability).all()
         assert set(clicks.reason) == {text}
@@ -143,9 +145,9 @@ def test_chinese_answers() -> None:
 
 def test_bad_agent_settings_are_named(data: Dataset) -> None:
     with pytest.raises(ConfigError, match="mode = 'guess'"):
-        AgentClicks(ScriptedEngine(0.5), TEMPLATE, data.catalogue, mode="guess")  # type: ignore[arg-type]  # the point
+        AgentClicks(ScriptedEngine(0.5), TEMPLATE, mode="guess")  # type: ignore[arg-type]  # the point
     with pytest.raises(ConfigError, match="minimum_mass = 2"):
-        AgentClicks(ScriptedEngine(0.5), TEMPLATE, data.catalogue, minimum_mass=2)
+        AgentClicks(ScriptedEngine(0.5), TEMPLATE, minimum_mass=2)
 
 
 def test_a_probability_is_never_invented() -> None:
@@ -155,5 +157,38 @@ def test_a_probability_is_never_invented() -> None:
 
 def test_no_exposures_no_clicks(data: Dataset, vectors: Vectors) -> None:
     nothing: Exposures = data.logged_exposures(np.empty(0, dtype=int)).with_vectors(vectors)
-    assert len(AgentClicks(ScriptedEngine(0.5), TEMPLATE, data.catalogue).decide(nothing)) == 0
+    assert len(AgentClicks(ScriptedEngine(0.5), TEMPLATE).decide(nothing)) == 0
     assert len(DistributionClicks().decide(nothing)) == 0
+
+
+def test_titles_alone_are_enough() -> None:
+    engine = ScriptedEngine(lambda text: 0.9 if "Alien" in text else 0.1)
+    agent = AgentClicks(engine, TEMPLATE)
+    clicks = agent.click([["Alien", "Blade Runner"], [], ["Alien"]], ["Solaris", "Solaris", "Heat"])
+    assert clicks.probability == pytest.approx([0.9, 0.1, 0.9])
+    assert 'Recommended: "Heat"' in engine.prompts[2]
+    again = agent.click([["Alien"]] * 200, ["Solaris"] * 200, seed=3)
+    assert 0.8 < again.clicked.mean() < 1  # everyone has luck of their own
+    assert len(agent.click([], [])) == 0
+    for histories, candidates, words in (
+        ([["Alien"]], ["Solaris", "Heat"], "repeat a history"),
+        ([["Alien"]] * 4, "Heat", "two lists"),
+        ([["Alien"]], [" "], "has no title"),
+    ):
+        with pytest.raises(DataError, match=words):
+            agent.click(histories, candidates)
+
+
+def test_an_agent_without_titles_says_what_to_do(data: Dataset) -> None:
+    bare = replace(data.logged_exposures(), catalogue=None)
+    with pytest.raises(DataError, match=r"agent\.click"):
+        AgentClicks(ScriptedEngine(0.5), TEMPLATE).decide(bare)
+
+
+def test_an_agent_reads_the_catalogue_of_the_exposures(data: Dataset) -> None:
+    agent = AgentClicks(ScriptedEngine(lambda text: float("Renamed" in text)), TEMPLATE)
+    shown = data.logged_exposures(np.arange(10))
+    renamed = replace(data.catalogue, titles=[f"Renamed {k}" for k in range(len(data.catalogue))])
+    assert not agent.decide(shown).clicked.any()
+    assert agent.decide(replace(shown, catalogue=renamed)).clicked.all()
+    assert not agent.decide(shown).clicked.any()

@@ -12,7 +12,8 @@ from simulator.data import load_dataset
 from simulator.domain import Dataset, Vectors
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.experiment import World, make_distribution, run_experiment
-from simulator.experiment.parts import make_recommender, template_name
+from simulator.experiment.agents import template_name
+from simulator.experiment.parts import make_recommender
 from simulator.experiment.split import split_log, users_split
 
 
@@ -77,9 +78,8 @@ def test_settings_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
 def test_a_domain_without_templates_takes_the_general_one(data: Dataset) -> None:
     agent = RunConfig().agent
-    assert template_name(agent, data) == "movies/click-en"
-    books = replace(data, catalogue=replace(data.catalogue, domain="books"))
-    assert template_name(agent, books) == "general/click-en"
+    assert template_name(agent, data.catalogue.domain) == "movies/click-en"
+    assert template_name(agent, "books") == "general/click-en"
 
 
 @pytest.mark.slow

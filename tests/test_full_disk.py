@@ -44,7 +44,7 @@ def play(data: Dataset, vectors: Vectors, out: Path, cache: Path) -> list[str]:
         simulate(
             data,
             RandomItems(),
-            AgentClicks(cached, load_template("movies/click-en"), data.catalogue),
+            AgentClicks(cached, load_template("movies/click-en")),
             rounds=ROUNDS,
             targets=np.array([3, 17]),
             vectors=vectors,

@@ -126,7 +126,7 @@ def test_importing_the_engines_loads_no_model_library():
 def test_an_agent_names_its_engine_and_the_revision_of_its_model(folder, tmp_path, data):
     def facts(place):
         engine = TransformersEngine(place)
-        return AgentClicks(engine, load_template("movies/click-en"), data.catalogue).facts()
+        return AgentClicks(engine, load_template("movies/click-en")).facts()
 
     snapshot = tmp_path / "snapshots" / "0123abcd"
     changed = tmp_path / "changed"

@@ -29,7 +29,7 @@ def world():
     return load_demo()
 
 
-def _shown(history, items):
+def _shown(history, items, catalogue):
     n = len(items)
     zeros = np.zeros(n, dtype=np.int32)
     return Exposures(
@@ -40,6 +40,7 @@ def _shown(history, items):
         position=zeros,
         history=Ragged.from_rows([history] * n),
         draw=np.full(n, 0.5),
+        catalogue=catalogue,
     )
 
 
@@ -74,7 +75,7 @@ def test_goes_most_of_the_way_from_chance_to_the_truth(engine, world, few_shot):
     shown, clicked = world.logged_exposures(rows), world.log.clicked[rows]
     template = load_template("movies/click-en")
     examples = shipped_examples(template) if few_shot else ()
-    answers = AgentClicks(engine, template, world.catalogue, examples=examples).decide(shown)
+    answers = AgentClicks(engine, template, examples=examples).decide(shown)
     assert not answers.undecided.any()
     truth = Quality.of(true_click_probability(shown.user, shown.item), clicked)
     found = Quality.of(answers.probability.astype(np.float64), clicked)
@@ -97,8 +98,8 @@ def test_unknown_titles_are_judged_by_their_genres(engine, name):
     ]
     titles, categories = zip(*lines, strict=True)
     catalogue = Catalogue([str(k) for k in range(7)], titles, categories, domain="movies")
-    agent = AgentClicks(engine, load_template(name), catalogue)
-    action, drama, romance = agent.decide(_shown([0, 1, 2, 3], [4, 5, 6])).probability
+    agent = AgentClicks(engine, load_template(name))
+    action, drama, romance = agent.decide(_shown([0, 1, 2, 3], [4, 5, 6], catalogue)).probability
     assert action > drama + 0.15
     assert action > romance + 0.15
 
@@ -106,7 +107,7 @@ def test_unknown_titles_are_judged_by_their_genres(engine, name):
 @pytest.mark.slow
 def test_writes_a_label_and_ends(engine, world):
     shown = world.logged_exposures(np.arange(0, 4_000, 200))
-    agent = AgentClicks(engine, load_template("movies/click-en"), world.catalogue, mode="text")
+    agent = AgentClicks(engine, load_template("movies/click-en"), mode="text")
     answers = agent.decide(shown)
     assert not answers.undecided.any()
     assert 0 < answers.clicked.mean() < 1

@@ -35,7 +35,7 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def scripted(_settings: object, data: Dataset, *_: Any) -> AgentClicks:
         engine = ScriptedEngine(lambda text: 0.9 if "Film 3" in text[-60:] else 0.3)
-        return AgentClicks(engine, load_template("movies/click-en"), data.catalogue)
+        return AgentClicks(engine, load_template("movies/click-en"))
 
     monkeypatch.setattr(playing, "make_agent", scripted)
 

@@ -238,7 +238,7 @@ def test_all_servers_gone_is_waited_out_once_and_then_told_at_once(serve, open_a
 def test_a_run_whose_server_is_gone_stops_at_its_ceiling(serve, open_at, data, vectors):
     server = serve(polite)
     engine = open_at(server, retrying=Retrying(first_pause=0.01, patience=0.1))
-    agent = AgentClicks(engine, load_template("movies/click-en"), data.catalogue, minimum_mass=0.2)
+    agent = AgentClicks(engine, load_template("movies/click-en"), minimum_mass=0.2)
     clicks = Fallback(agent, DistributionClicks.preset("paper"), ceiling=0.05)
     shown = data.logged_exposures(np.arange(40)).with_vectors(vectors)
     assert (clicks.decide(shown).source == "agent").all()

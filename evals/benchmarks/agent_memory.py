@@ -88,7 +88,7 @@ def main() -> None:
         run = simulate(
             data,
             IPG(vectors) if asked.recommender == "ipg" else RandomItems(),
-            AgentClicks(cached, template, data.catalogue, examples=shipped_examples(template)),
+            AgentClicks(cached, template, examples=shipped_examples(template)),
             rounds=asked.rounds,
             targets=np.zeros(1, dtype=np.int32),
             vectors=vectors,

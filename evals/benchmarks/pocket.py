@@ -45,10 +45,10 @@ def main() -> None:
     for name in ("movies/click-en", "movies/click-zh"):
         template = load_template(name)
         for label, examples in (("", ()), (", examples", shipped_examples(template))):
-            agent = AgentClicks(engine, template, data.catalogue, examples=examples)
+            agent = AgentClicks(engine, template, examples=examples)
             _row(f"pocket, {name[-2:]}{label}", _judge(data, everything, agent))
 
-    agent = AgentClicks(engine, load_template("movies/click-en"), data.catalogue)
+    agent = AgentClicks(engine, load_template("movies/click-en"))
     judged = judge_click_models(RunConfig(), data, agent, print, exposures=options.exposures)
     print(f"\nHeld-out users, {judged['agent'].exposures} exposures, the newer half of the log")
     print(_HEADER)

@@ -91,9 +91,7 @@ def _play(
     space = world.vectors
     intentions = Intentions.fit(space.user, space.item, n_intentions=32, seed=config.seed)
     with closing(VllmEngine(model)) as engine:
-        agent = AgentClicks(
-            engine, template, world.data.catalogue, examples=shipped_examples(template)
-        )
+        agent = AgentClicks(engine, template, examples=shipped_examples(template))
         metering = Metering(agent, engine)
         simulate(
             world.data,

@@ -189,7 +189,7 @@ def _together(
     encoder = Encoder(world.tokenizer, 8_192)
     assert encoder.joins
     engine = CachedEngine(SilentEngine(encoder), cache)
-    agent = AgentClicks(engine, world.template, world.catalogue, examples=world.examples)
+    agent = AgentClicks(engine, world.template, examples=world.examples)
     for number, blocks in enumerate(shown, start=1):
         with watch.on("all together"):
             answers = [agent.decide(block).require_decided() for block in blocks]
@@ -239,6 +239,7 @@ def _rounds(
                 position=np.zeros(min(_BLOCK, n - start), dtype=np.int32),
                 history=Ragged.from_rows(histories[start : start + _BLOCK]),
                 draw=uniforms(0, "click", user[start : start + _BLOCK], 0, number, 0),
+                catalogue=catalogue,
             )
             for start in range(0, n, _BLOCK)
         )

@@ -80,11 +80,11 @@ def render(
     from simulator.data import load_dataset
     from simulator.engines import load_prompt_encoder
     from simulator.errors import UnknownNameError
-    from simulator.experiment.parts import choose_examples, template_name
+    from simulator.experiment.agents import choose_examples, template_name
 
     dataset = load_dataset(data)
     settings = AgentConfig(template=name, examples=examples, model=model)
-    template = load_template(template_name(settings, dataset))
+    template = load_template(template_name(settings, dataset.catalogue.domain))
     if user is not None and user not in dataset.user_ids:
         raise UnknownNameError("user", user, dataset.user_ids)
     row = 0 if user is None else list(dataset.user_ids).index(user)

@@ -10,8 +10,9 @@ import numpy as np
 
 from prompts import Example, PromptRenderer, Template
 from simulator.clicks.answers import parse_answer
+from simulator.clicks.titles import shown_titles
 from simulator.domain import Catalogue, Clicks, Exposures, FloatArray, IntArray
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, DataError
 from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
 
 Mode = Literal["sample", "argmax", "text"]
@@ -37,7 +38,6 @@ class AgentClicks:
     Args:
         engine: The language model.
         template: The prompt template; it names the two labels.
-        catalogue: Whose titles are shown.
         examples: Few-shot examples for the static part.
         mode: See above.
         minimum_mass: In [0, 1].
@@ -48,7 +48,6 @@ class AgentClicks:
         self,
         engine: Engine,
         template: Template,
-        catalogue: Catalogue,
         *,
         examples: Sequence[Example] = (),
         mode: Mode = "sample",
@@ -65,11 +64,40 @@ class AgentClicks:
         self.minimum_mass = minimum_mass
         self.max_answer_tokens = max_answer_tokens
         self._labels = template.labels.pair
-        self._n_examples = len(examples)
-        self._renderer = PromptRenderer(template, catalogue, examples)
+        self._examples = tuple(examples)
+        self._static = template.render_static(self._examples)
+        self._catalogue: Catalogue | None = None
+        self._renderer: PromptRenderer | None = None
+
+    def click(
+        self, histories: Sequence[Sequence[str]], candidates: Sequence[str], *, seed: int = 0
+    ) -> Clicks:
+        """Decide about titles alone: does the user with history k click candidate k?
+
+        Args:
+            histories: What each user has accepted, oldest first; n rows, which may be empty.
+            candidates: n titles.
+            seed: Of the users' luck.
+
+        Raises:
+            DataError: If the lengths differ, or a title is empty.
+        """
+        return self.decide(shown_titles(histories, candidates, seed=seed))
 
     def prompts(self, shown: Exposures) -> list[Prompt]:
-        """The prompts of these exposures, row for row."""
+        """The prompts of these exposures, row for row.
+
+        Raises:
+            DataError: If the exposures have no catalogue.
+        """
+        if shown.catalogue is None:
+            raise DataError(
+                "The agent reads titles, and these exposures have no catalogue: give them one "
+                "(Exposures(..., catalogue=data.catalogue)), or ask agent.click(histories, titles)."
+            )
+        if self._renderer is None or shown.catalogue is not self._catalogue:
+            self._catalogue = shown.catalogue
+            self._renderer = PromptRenderer(self.template, shown.catalogue, self._examples)
         return self._renderer.render(shown.history, shown.item)
 
     def decide(self, shown: Exposures) -> Clicks:
@@ -151,8 +179,8 @@ class AgentClicks:
             "template": self.template.name,
             "template_version": self.template.version,
             "template_sha256": self.template.sha256,
-            "examples": self._n_examples,
-            "static_sha256": hashlib.sha256(self._renderer.static.encode()).hexdigest(),
+            "examples": len(self._examples),
+            "static_sha256": hashlib.sha256(self._static.encode()).hexdigest(),
             "mode": self.mode,
             "minimum_mass": self.minimum_mass,
         }

@@ -74,6 +74,7 @@ class Dataset:
             position=np.maximum(log.position, 0),
             history=self._histories_at(log.user, log.time),
             draw=np.full(n, draw),
+            catalogue=self.catalogue,
         )
 
     def _histories_at(self, user: IntArray, time: IntArray) -> Ragged:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.domain.arrays import BoolArray, FloatArray, IntArray, Ragged, TextArray
+from simulator.domain.catalogue import Catalogue
 from simulator.domain.vectors import Vectors
 from simulator.errors import DataError, UndecidedError
 
@@ -26,6 +27,7 @@ class Exposures:
         draw: float64 in [0, 1), shape (n,): the luck that all click models share.
         user_vectors: float32, shape (n, d), the users' present preference; None where unknown.
         item_vectors: float32, shape (n, d), the shown items; None where unknown.
+        catalogue: Whose rows `item` and `history` number; None where nobody reads titles.
     """
 
     user: IntArray
@@ -37,6 +39,7 @@ class Exposures:
     draw: FloatArray
     user_vectors: FloatArray | None = None
     item_vectors: FloatArray | None = None
+    catalogue: Catalogue | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -54,6 +57,7 @@ class Exposures:
             draw=self.draw[index],
             user_vectors=None if self.user_vectors is None else self.user_vectors[index],
             item_vectors=None if self.item_vectors is None else self.item_vectors[index],
+            catalogue=self.catalogue,
         )
 
     def with_vectors(self, vectors: Vectors) -> Exposures:

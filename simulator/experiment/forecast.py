@@ -12,7 +12,7 @@ from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
 from simulator.domain import Clicks, Exposures
 from simulator.errors import ConfigError, EngineError
-from simulator.experiment.parts import make_agent
+from simulator.experiment.agents import make_agent
 from simulator.experiment.running import Experiment
 from simulator.experiment.world import Say, World
 from simulator.seeding import sample_rows

@@ -13,13 +13,8 @@ from evals.summary import summarise
 from simulator.clicks import AgentClicks, Cascade, DistributionClicks, Fallback
 from simulator.config import RunConfig
 from simulator.domain import IntArray
-from simulator.experiment.parts import (
-    make_agent,
-    make_distribution,
-    make_evolution,
-    make_recommender,
-    start_engine,
-)
+from simulator.experiment.agents import make_agent, start_engine
+from simulator.experiment.parts import make_distribution, make_evolution, make_recommender
 from simulator.experiment.world import Say, World, build_world
 from simulator.interfaces import ClickModel, Engine, PreferenceEvolution, Recommender
 from simulator.runlog import Run, RunLog

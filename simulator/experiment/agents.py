@@ -1,0 +1,134 @@
+"""The click agent as settings name it: engine, cache, template, few-shot examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prompts import (
+    Example,
+    Template,
+    draw_examples,
+    load_examples,
+    load_template,
+    shipped_examples,
+    template_names,
+)
+from simulator.clicks import AgentClicks
+from simulator.config import AgentConfig, RunConfig
+from simulator.domain import Dataset
+from simulator.engines import open_engine
+from simulator.engines.cached import CachedEngine
+from simulator.engines.decision_cache import DecisionCache
+from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
+from simulator.engines.loading import RunningEngine
+from simulator.errors import ConfigError
+from simulator.experiment.split import users_split
+from simulator.experiment.world import Say
+
+
+def start_engine(settings: AgentConfig, budget: Budget = NO_LIMIT) -> RunningEngine:
+    """The language model that the settings name, started, behind the cache of its answers.
+
+    Close it after use.
+    """
+    # Opened first: a fault in the file should not wait for a model to be loaded.
+    cache = None if settings.cache == "none" else DecisionCache(_cache_file(settings))
+    try:
+        engine: RunningEngine = open_engine(
+            settings.engine,
+            model=settings.model,
+            urls=settings.urls,
+            trust_remote_code=settings.trust_remote_code,
+        )
+    except BaseException:
+        if cache is not None:
+            cache.close()
+        raise
+    if budget != NO_LIMIT:
+        engine = LimitedEngine(engine, budget)
+    return engine if cache is None else CachedEngine(engine, cache)
+
+
+def _cache_file(settings: AgentConfig) -> Path | None:
+    return None if settings.cache == "auto" else Path(settings.cache)
+
+
+def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any) -> AgentClicks:
+    """A click agent by name, for any titles and any data set; close it after use.
+
+    Example:
+        >>> agent = open_agent("pocket", domain="movies")  # doctest: +SKIP
+        >>> agent.click([["Alien", "Blade Runner"]], ["Solaris"])  # doctest: +SKIP
+
+    Args:
+        model: A preset's name, a Hugging Face id, or a folder; "auto" as in `AgentConfig`.
+        domain: What the titles name ("movies", "music", "games", "news"), for the template.
+        settings: Further fields of `AgentConfig`: engine, urls, template, examples, mode, cache.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+        UnknownNameError: If there is no such setting, model or template.
+        EngineError: If the engine cannot be started.
+    """
+    flags = {f"agent.{name}": value for name, value in {"model": model, **settings}.items()}
+    config = RunConfig.read(None, flags).agent
+    template = load_template(template_name(config, domain))
+    examples = choose_examples(config, template)
+    return _agent(start_engine(config), config, template, examples)
+
+
+def make_agent(
+    settings: AgentConfig, data: Dataset, seed: int, say: Say, *, budget: Budget = NO_LIMIT
+) -> AgentClicks:
+    """The click agent for a data set, with its engine started."""
+    template = load_template(template_name(settings, data.catalogue.domain))
+    examples = choose_examples(settings, template, data, seed)
+    engine = start_engine(settings, budget)
+    say(f"engine {engine.name}: {engine.why}")
+    return _agent(engine, settings, template, examples)
+
+
+def _agent(
+    engine: RunningEngine, settings: AgentConfig, template: Template, examples: Sequence[Example]
+) -> AgentClicks:
+    return AgentClicks(
+        engine,
+        template,
+        examples=examples,
+        mode=settings.mode,
+        minimum_mass=settings.minimum_mass,
+    )
+
+
+def template_name(settings: AgentConfig, domain: str) -> str:
+    """The template that "auto" stands for: the domain's in English, or the general one."""
+    if settings.template != "auto":
+        return settings.template
+    own = f"{domain}/click-en"
+    return own if own in template_names() else "general/click-en"
+
+
+def choose_examples(
+    settings: AgentConfig, template: Template, data: Dataset | None = None, seed: int = 0
+) -> Sequence[Example]:
+    """Few-shot examples as `AgentConfig.examples` asks for them.
+
+    Raises:
+        ConfigError: If they are to be drawn from a log, and there is none or no number.
+    """
+    kind, _, number = settings.examples.partition(":")
+    if kind == "none":
+        return ()
+    if kind == "shipped":
+        return shipped_examples(template)
+    if kind == "log":
+        if data is None or not number.isdigit():
+            raise ConfigError(
+                f"agent.examples = {settings.examples!r}: write log:4, say, and give the data set "
+                "whose log they are drawn from."
+            )
+        training, _ = users_split(data)
+        return draw_examples(data, users=training, n=int(number), seed=seed)
+    return load_examples(Path(settings.examples))
