@@ -311,7 +311,9 @@ def test_a_kill_while_shards_are_joined_loses_nothing(alone, tmp_path, monkeypat
         ([{"CPU": 64, "GPU": 4}, {"CPU": 64, "GPU": 4}], POCKET, None, Crew(8, 16, 1)),
         ([{"CPU": 64, "GPU": 4}], DISTRIBUTION, None, Crew(1, 64, 0)),
         ([{"CPU": 64, "GPU": 4}], {**POCKET, "agent.engine": "openai"}, None, Crew(1, 64, 0)),
-        ([{"CPU": 2, "GPU": 1}, {}], POCKET, 3, Crew(3, 1, 1)),
+        ([{"CPU": 2, "GPU": 1}, {}], POCKET, 3, Crew(3, 2, 1)),
+        ([{"CPU": 0}, {"CPU": 8}, {"CPU": 8}], DISTRIBUTION, None, Crew(2, 8, 0)),
+        ([{"CPU": 64, "GPU": 8}, {"CPU": 32}], POCKET, None, Crew(8, 8, 1)),
     ],
 )
 def test_a_crew_fits_its_cluster(nodes, flags, workers, crew):

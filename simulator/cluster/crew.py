@@ -42,15 +42,20 @@ class Crew:
     def of(cls, ray: Any, config: RunConfig, workers: int | None) -> Crew:
         """One worker for each accelerator, else one for each machine, unless told.
 
-        The processors of the smallest machine are shared out among its workers.
+        The processors of a machine are shared out among its workers; of machines of several sizes
+        the smallest decides. A machine that offers no processors (many a head) is none.
         """
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        accelerators = int(sum(node.get("GPU", 0) for node in nodes))
+        nodes = [node for node in nodes if node.get("CPU", 0) >= 1] or nodes
+        accelerated = [node for node in nodes if node.get("GPU", 0) >= 1]
         in_process = config.clicks == "agent" or config.recommender == "llm-ipp"
-        gpus = int(in_process and config.agent.engine != "openai" and accelerators > 0)
-        chosen = workers or (accelerators if gpus else len(nodes))
-        smallest = min(int(node.get("CPU", 0)) or 1 for node in nodes)
-        return cls(chosen, max(1, smallest // -(-chosen // len(nodes))), gpus)
+        if in_process and config.agent.engine != "openai" and accelerated:
+            chosen = workers or sum(int(node["GPU"]) for node in accelerated)
+            cpus = min(node.get("CPU", 1) // node["GPU"] for node in accelerated)
+            return cls(chosen, max(1, int(cpus)), 1)
+        chosen = workers or len(nodes)
+        cpus = min(node.get("CPU", 1) for node in nodes) // -(-chosen // len(nodes))
+        return cls(chosen, max(1, int(cpus)), 0)
 
 
 @contextmanager
@@ -213,7 +218,7 @@ def _knock(place: str | None) -> None:
     if not host or not port.isdigit():
         return  # no address, or one like "auto" and "local"
     try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
         raise ClusterError(_unreachable(place, str(error))) from error
 
