@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,9 @@ import pytest
 from engine_prompts import LABELS, PROMPTS, STATIC, TOO_LONG
 
 from simulator.engines import ScriptedEngine, TransformersEngine
-from simulator.engines.cached import CachedEngine, token_keys
+from simulator.engines.cached import CachedEngine
 from simulator.engines.decision_cache import DecisionCache
+from simulator.engines.digests import digest
 from simulator.errors import CacheError, LabelError
 from simulator.interfaces import Engine, Metered, Prompt
 
@@ -153,27 +153,15 @@ def test_answers_that_cannot_be_any_are_refused(engine: CachedEngine, path: Path
     other.close()
 
 
-def test_keys_tell_all_prompts_apart_however_they_are_met() -> None:
-    generator = np.random.default_rng(0)
-    head = generator.integers(0, 150_000, 300).tolist()
-    rows = [head + generator.integers(0, 150_000, n).tolist() for n in (0, 2, 5, 40, 95, 96, 200)]
-    rows += [row[:-1] for row in rows] + [row[1:] for row in rows] + [[], [0], [0, 0], [1]]
-    together = token_keys(rows)
-    assert len(set(together)) == len(rows)
-    assert [token_keys([row])[0] for row in rows] == together
-    assert token_keys(rows[::-1]) == together[::-1]
-    assert together[0] == hashlib.sha256(np.array(rows[0], dtype=np.int32).tobytes()).digest()[:16]
-
-
 class Spelling:
     """An encoder of a few tokens: one a word."""
 
     def __init__(self) -> None:
         self.words: dict[str, int] = {}
 
-    def encode(self, prompts: list[Prompt]) -> list[list[int]]:
+    def digests(self, prompts: list[Prompt]) -> list[bytes]:
         return [
-            [self.words.setdefault(word, len(self.words)) for word in prompt.text.split()]
+            digest([self.words.setdefault(word, len(self.words)) for word in prompt.text.split()])
             for prompt in prompts
         ]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,13 +10,10 @@ import numpy as np
 
 from simulator.domain import FloatArray
 from simulator.engines.decision_cache import Answer, DecisionCache, Origin
+from simulator.engines.digests import digest_of_text
 from simulator.engines.encoding import Encoder
 from simulator.errors import CacheError
 from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
-
-_KEY_BYTES = 16
-_CHUNK = 128
-"""Tokens that are compared with the row before and hashed at a time."""
 
 _NUMBER = np.dtype("<f4")
 
@@ -125,8 +120,8 @@ class CachedEngine:
 
     def _keys(self, prompts: Sequence[Prompt]) -> list[bytes]:
         if self.encoder is None:
-            return [_hash(prompt.text.encode("utf-8", "surrogatepass")) for prompt in prompts]
-        return token_keys(self.encoder.encode(prompts))
+            return [digest_of_text(prompt.text) for prompt in prompts]
+        return self.encoder.digests(prompts)
 
     def _numbers(self, answers: Sequence[Answer], width: int) -> FloatArray:
         """Kept answers as numbers, shape (n, width); those that cannot be any are refused."""
@@ -140,36 +135,6 @@ class CachedEngine:
             f"{self.cache.path} holds answers that are no probabilities, so it is damaged; move it "
             "away or delete it, or pass another --cache FILE."
         )
-
-
-def token_keys(encoded: Sequence[Sequence[int]]) -> list[bytes]:
-    """A key for each list of token ids, the same for the same ids only.
-
-    A row that begins like the row before it is cheap: what they share is hashed once.
-    """
-    keys = []
-    chunks: list[Sequence[int]] = []
-    # One state more than chunks: the hash of all tokens before each of them, and after the last.
-    states = [hashlib.sha256()]
-    for ids in encoded:
-        shared = 0
-        for chunk in chunks:
-            if ids[shared * _CHUNK : (shared + 1) * _CHUNK] != chunk:
-                break
-            shared += 1
-        del chunks[shared:], states[shared + 1 :]
-        for start in range(shared * _CHUNK, len(ids) // _CHUNK * _CHUNK, _CHUNK):
-            chunks.append(ids[start : start + _CHUNK])
-            states.append(states[-1].copy())
-            states[-1].update(array("i", chunks[-1]))
-        whole = states[-1].copy()
-        whole.update(array("i", ids[len(chunks) * _CHUNK :]))
-        keys.append(whole.digest()[:_KEY_BYTES])
-    return keys
-
-
-def _hash(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()[:_KEY_BYTES]
 
 
 def _first_rows(keys: Sequence[bytes], found: Mapping[bytes, Answer]) -> dict[bytes, int]:

@@ -1,4 +1,4 @@
-"""Digests of token ids, by which prompts are told apart and found again."""
+"""Digests of prompts, by which they are told apart and found again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ Tokens = Sequence[int]
 def digest(ids: Tokens) -> bytes:
     """16 bytes that other token ids do not have: the beginning of their SHA-256."""
     return hashlib.sha256(array("i", ids)).digest()[:_BYTES]
+
+
+def digest_of_text(text: str) -> bytes:
+    """The same of a text, for engines that do not know their model's tokens."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:_BYTES]
 
 
 def digests_of_parts(rows: Iterable[tuple[Tokens, Tokens, Tokens]]) -> list[bytes]:
