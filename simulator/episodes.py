@@ -173,6 +173,12 @@ class Episodes:
         self._similarity[rows] = paired(preference, self._vectors.item[target])
         self._rank[rows] = self._search.rank(preference, target, self._histories, self.user[rows])
 
+    def past(self) -> tuple[IntArray, IntArray, BoolArray]:
+        """Users, what they were shown and what they clicked, as `Learner.learn` wants them."""
+        shown, clicked = self.shown.view(), self.clicked.view()
+        shown.flags.writeable = clicked.flags.writeable = False
+        return self.user, shown, clicked
+
     def state(self) -> dict[str, np.ndarray]:
         """What a resume needs."""
         arrays: dict[str, np.ndarray] = {"shown": self.shown, "clicked": self.clicked}

@@ -113,6 +113,24 @@ class Recommender(Protocol):
 
 
 @runtime_checkable
+class Learner(Protocol):
+    """A recommender that learns from what happens in the run."""
+
+    def learn(self, user: IntArray, shown: IntArray, clicked: BoolArray) -> None:
+        """Take in the run so far; called before every round but the first.
+
+        After a resume the first call brings all rounds before it, so what is learnt must depend on
+        what is given here alone.
+
+        Args:
+            user: int32, shape (n_episodes,).
+            shown: Catalogue rows, int32, shape (n_episodes, rounds so far, k); read-only.
+            clicked: bool, of the same shape; read-only.
+        """
+        ...
+
+
+@runtime_checkable
 class PreferenceEvolution(Protocol):
     """Says how much of their old preference users keep when they click."""
 

@@ -16,6 +16,7 @@ from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray, V
 from simulator.episodes import Episodes
 from simulator.interfaces import (
     ClickModel,
+    Learner,
     Metered,
     PreferenceEvolution,
     Recommender,
@@ -184,6 +185,8 @@ class _Loop:
     def round(self, episodes: Episodes, number: int) -> pd.DataFrame:
         """One round of all episodes, block by block."""
         began = time.perf_counter()
+        if number > 1 and isinstance(self.recommender, Learner):
+            self.recommender.learn(*episodes.past())
         parts = [
             self._block(episodes, block, number)
             for block in episodes.blocks(self.block_size, self.data.n_items)

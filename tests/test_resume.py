@@ -13,6 +13,7 @@ from recommender import RandomItems
 from simulator.clicks import DistributionClicks
 from simulator.domain import Clicks, Dataset, Exposures, Vectors
 from simulator.errors import RunError
+from simulator.interfaces import RoundView
 from simulator.runlog import Run
 from simulator.session import simulate
 
@@ -90,3 +91,48 @@ def test_a_run_goes_on_only_on_the_same_data(
     renamed = replace(data, catalogue=replace(data.catalogue, titles=titles))
     with pytest.raises(RunError, match="data_sha256"):
         play(renamed, vectors, tmp_path)
+
+
+class Learning(RandomItems):
+    """Shows what the rounds so far add up to, and forgets nothing."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+        self.rounds: list[int] = []
+
+    def learn(self, user: np.ndarray, shown: np.ndarray, clicked: np.ndarray) -> None:
+        assert shown.shape == clicked.shape == (len(user), shown.shape[1], 1)
+        with pytest.raises(ValueError, match="read-only"):
+            shown[0] = 0
+        self.rounds.append(shown.shape[1])
+        self.sum = int((shown * (1 + clicked)).sum())
+
+    def recommend(self, view: RoundView) -> np.ndarray:
+        unseen = np.where(view.seen, -1, (np.arange(view.seen.shape[1]) + self.sum) % 60)
+        return unseen.argmax(axis=1)
+
+
+def test_a_recommender_that_learns_goes_on_where_it_was(
+    data: Dataset, vectors: Vectors, tmp_path: Path
+) -> None:
+    class Stopping(Learning):
+        def recommend(self, view: RoundView) -> np.ndarray:
+            if view.round == 4:
+                raise KeyboardInterrupt
+            return super().recommend(view)
+
+    def run(recommender: Learning, name: str) -> Run:
+        return simulate(data, recommender, CLICKS, rounds=5, vectors=vectors, out=tmp_path / name)
+
+    whole = Learning()
+    expected = run(whole, "whole")
+    assert whole.rounds == [1, 2, 3, 4]
+    with pytest.raises(KeyboardInterrupt):
+        run(Stopping(), "parts")
+    resumed = Learning()
+    # The manifest names the class, and this is another.
+    (tmp_path / "parts" / "manifest.json").write_text(
+        (tmp_path / "whole" / "manifest.json").read_text()
+    )
+    assert run(resumed, "parts").exposures.equals(expected.exposures)
+    assert resumed.rounds == [3, 4]
