@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 
+from simulator.clicks.ceiling import FailureCeiling
 from simulator.describe import describe
 from simulator.domain import Clicks, Exposures
-from simulator.errors import ConfigError, FailureCeilingError
 from simulator.interfaces import ClickModel, Metered
 
 
@@ -26,14 +25,9 @@ class Fallback:
     def __init__(
         self, first: ClickModel, second: ClickModel, *, ceiling: float = 1.0, grace: int = 20
     ) -> None:
-        if not 0 <= ceiling <= 1:
-            raise ConfigError(f"ceiling = {ceiling} must lie in [0, 1].")
         self.first = first
         self.second = second
-        self.ceiling = ceiling
-        self.grace = grace
-        self.decisions = 0
-        self.failures: Counter[str] = Counter()
+        self.ceiling = FailureCeiling(ceiling, grace=grace)
 
     def decide(self, shown: Exposures) -> Clicks:
         """Decide every row that either model can decide.
@@ -43,22 +37,10 @@ class Fallback:
         """
         clicks = self.first.decide(shown)
         rows = np.flatnonzero(clicks.undecided)
-        self.decisions += len(shown)
-        self.failures.update(clicks.failure[rows].tolist())
-        self._check_ceiling()
+        self.ceiling.count(len(shown), clicks.failure[rows].tolist())
         if not len(rows):
             return clicks
         return clicks.replace(rows, self.second.decide(shown.take(rows)))
-
-    def _check_ceiling(self) -> None:
-        failed = self.failures.total()
-        if self.decisions >= self.grace and failed > self.ceiling * self.decisions:
-            reason, count = self.failures.most_common(1)[0]
-            raise FailureCeilingError(
-                f"{failed} of {self.decisions} decisions failed, more than the ceiling of "
-                f"{self.ceiling:.1%}; most often: {reason} ({count} times). Mend the cause or "
-                "raise the ceiling, then repeat the command: the run goes on where it stopped."
-            )
 
     def usage(self) -> Mapping[str, float]:
         """The first model's counters."""

@@ -32,6 +32,14 @@ class Budget:
             if value is not None and not value > 0:
                 raise ConfigError(f"max {name} = {value} must be above 0.")
 
+    def spent(self, tokens: float, seconds: float) -> str:
+        """What of it is spent, in words, or ""."""
+        if self.tokens is not None and tokens >= self.tokens:
+            return f"{tokens:,.0f} tokens are spent of {self.tokens:,}"
+        if self.hours is not None and seconds >= self.hours * _HOUR:
+            return f"{seconds / _HOUR:.2f} hours are over of {self.hours:g}"
+        return ""
+
 
 NO_LIMIT = Budget()
 
@@ -53,7 +61,7 @@ class LimitedEngine:
         self.budget = budget
         self.name, self.model, self.why = engine.name, engine.model, engine.why
         self._began = time.monotonic()
-        self._tokens_before = _tokens(engine.usage())
+        self._tokens_before = tokens_of(engine.usage())
 
     def __getattr__(self, name: str) -> Any:
         """Its revision, settings, encoder, ...: all else that the engine has."""
@@ -88,13 +96,12 @@ class LimitedEngine:
         self.engine.close()
 
     def _check(self) -> None:
-        spent = _tokens(self.engine.usage()) - self._tokens_before
-        if self.budget.tokens is not None and spent >= self.budget.tokens:
-            raise BudgetSpentError(f"{spent:,.0f} tokens are spent of {self.budget.tokens:,}")
-        hours = (time.monotonic() - self._began) / _HOUR
-        if self.budget.hours is not None and hours >= self.budget.hours:
-            raise BudgetSpentError(f"{hours:.2f} hours are over of {self.budget.hours:g}")
+        tokens = tokens_of(self.engine.usage()) - self._tokens_before
+        spent = self.budget.spent(tokens, time.monotonic() - self._began)
+        if spent:
+            raise BudgetSpentError(spent)
 
 
-def _tokens(usage: Mapping[str, float]) -> float:
-    return usage["prompt_tokens"] + usage["generated_tokens"]
+def tokens_of(usage: Mapping[str, float]) -> float:
+    """Prompt tokens sent and tokens written, out of what an engine or a run has spent."""
+    return usage.get("prompt_tokens", 0.0) + usage.get("generated_tokens", 0.0)
