@@ -227,7 +227,7 @@ def test_a_fallback_decides_failures_in_the_open(data: Dataset, vectors: Vectors
     clicks = Fallback(Unsure(), CLICKS)
     exposures = run_small(data, vectors, clicks=clicks).exposures
     failed = exposures["failure"] == "no answer"
-    assert failed.sum() == clicks.failures["no answer"] == 180
+    assert failed.sum() == clicks.ceiling.failures["no answer"] == 180
     assert set(exposures[failed]["source"]) == {"distribution"}
     assert set(exposures[~failed]["source"]) == {"unsure"}
     assert exposures[failed]["probability"].notna().all()
