@@ -171,7 +171,9 @@ def test_the_model_is_the_first_or_the_named_one(serve, open_at):
 
 
 def test_an_unreachable_server_says_how_to_start_one():
-    with pytest.raises(EngineError, match=r"No model at http://127\.0\.0\.1:9 \(connection failed") as error:
+    with pytest.raises(
+        EngineError, match=r"No model at http://127\.0\.0\.1:9 \(connection failed"
+    ) as error:
         open_engine("openai", urls=["http://127.0.0.1:9"])
     assert "vllm serve" in str(error.value)
     assert "--clicks distribution" in str(error.value)

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import socket
+import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from simulator.experiment import Experiment
 from simulator.experiment.world import Say
 
 _MOST_LOSSES = 3
+_LONGEST_PAUSE = 15.0
 _TELL_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 
@@ -127,7 +129,9 @@ class Shift:
         self._waiting: deque[Shard] = deque()
         self._idle: list[Any] = []
         self._under_way: dict[Any, tuple[Any, Shard | None]] = {}
-        self._losses: Counter[str] = Counter()
+        self._losses: Counter[int] = Counter()
+        self._false_starts = 0
+        self._hire_at = 0.0
         exceptions = ray.exceptions
         self._lost = (
             exceptions.RayActorError,
@@ -147,11 +151,7 @@ class Shift:
         self._waiting.extend(shards)
         while self._waiting or self._playing():
             self._hand_out()
-            ready, _ = self._ray.wait(list(self._under_way), timeout=_TELL_SECONDS)
-            if not ready and not self._playing():
-                needs = f"{self._crew.cpus} CPUs, {self._crew.gpus} GPUs each"
-                self._say(f"waiting for workers to start ({needs})")
-            for reference in ready:
+            for reference in self._wait():
                 worker, shard = self._under_way.pop(reference)
                 result = self._result(reference, worker, shard)
                 if shard is not None and result is not None:
@@ -166,6 +166,19 @@ class Shift:
         for worker in [*self._idle, *(worker for worker, _ in self._under_way.values())]:
             self._ray.kill(worker)
 
+    def _wait(self) -> list[Any]:
+        """What is finished, or nothing when workers may be hired again, or a minute is over."""
+        pause = self._hire_at - time.monotonic()
+        if not self._under_way:
+            time.sleep(max(pause, 0.0))
+            return []
+        seconds = pause if 0 < pause < _TELL_SECONDS else _TELL_SECONDS
+        ready, _ = self._ray.wait(list(self._under_way), timeout=seconds)
+        if not ready and not self._playing():
+            needs = f"{self._crew.cpus} CPUs, {self._crew.gpus} GPUs each"
+            self._say(f"waiting for workers to start ({needs})")
+        return list(ready)
+
     def _playing(self) -> bool:
         return any(shard is not None for _, shard in self._under_way.values())
 
@@ -174,6 +187,8 @@ class Shift:
         while self._waiting and self._idle:
             worker, shard = self._idle.pop(), self._waiting.popleft()
             self._under_way[worker.play.remote(shard.users)] = (worker, shard)
+        if time.monotonic() < self._hire_at:
+            return
         starting = sum(shard is None for _, shard in self._under_way.values())
         room = self._crew.workers - len(self._under_way) - len(self._idle)
         for _ in range(min(room, len(self._waiting) - starting)):
@@ -191,25 +206,37 @@ class Shift:
         if isinstance(result, Refusal):
             raise result.error()
         self._idle.append(worker)
+        self._false_starts = 0
         if shard is None:
-            self._say(result or "a worker has started")
+            if result:
+                self._say(result)
             return None
         files: Files = result
         return files
 
     def _replace(self, shard: Shard | None, reason: str) -> None:
-        what = "while it started" if shard is None else f"in shard {shard.number}"
-        self._losses[what] += 1
         first = reason.strip().partition("\n")[0]
-        if self._losses[what] == _MOST_LOSSES:
+        if shard is None:
+            self._false_starts += 1
+            # Ray may take a while to see that a machine is gone, and start workers there.
+            pause = min(2.0**self._false_starts / 2, _LONGEST_PAUSE)
+            self._hire_at = time.monotonic() + pause
+            what, losses, most = "while it started", self._false_starts, 3 * self._crew.workers + 3
+        else:
+            self._losses[shard.number] += 1
+            self._waiting.appendleft(shard)
+            what, losses, most = (
+                f"in shard {shard.number}",
+                self._losses[shard.number],
+                _MOST_LOSSES,
+            )
+        if losses == most:
             raise ClusterError(
-                f"{_MOST_LOSSES} workers were lost {what}, the last because: {first} Look for its "
-                "memory and its log in Ray's dashboard; finished shards are kept, and the same "
-                "command goes on."
+                f"{losses} workers in a row were lost {what}, the last because: {first} Look for "
+                "their memory and their logs in Ray's dashboard; finished shards are kept, and the "
+                "same command goes on."
             )
         self._say(f"a worker was lost {what} and is replaced: {first}")
-        if shard is not None:
-            self._waiting.appendleft(shard)
 
 
 def _knock(place: str | None) -> None:

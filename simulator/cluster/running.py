@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import time
-from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +13,12 @@ from typing import Any
 import pandas as pd
 
 from evals.summary import summarise
+from simulator.clicks.ceiling import FailureCeiling
 from simulator.cluster.crew import Crew, Shift, connected
 from simulator.cluster.shards import Files, Shard, ShardStore
 from simulator.config import RunConfig
 from simulator.domain import Clicks
-from simulator.engines.limited import NO_LIMIT, Budget
+from simulator.engines.limited import NO_LIMIT, Budget, tokens_of
 from simulator.errors import BudgetSpentError, FailureCeilingError, RunError
 from simulator.experiment import Experiment, World
 from simulator.experiment.world import Say
@@ -30,8 +29,6 @@ from simulator.session import Progress
 _SHARDS_EACH = 8
 _MOST_DECISIONS = {"agent": 100_000, "distribution": 5_000_000}
 """In a shard: what a lost worker costs, against what it costs to begin one."""
-
-_GRACE = 20
 
 
 def run_on_cluster(
@@ -110,19 +107,14 @@ def _play(
     shards = _deal(experiment, store, crew)
     missing = [shard for shard in shards if not store.holds(shard)]
     say(f"{len(missing)} of {len(shards)} shards to play; workers: {crew.workers}")
-    sitting = _Sitting(config.max_failure_rate, budget)
+    sitting = _Sitting(store, FailureCeiling(config.max_failure_rate), budget)
     # A worker sees too little of the run to judge the failure rate.
     lenient = replace(experiment, config=config.model_copy(update={"max_failure_rate": 1.0}))
     with closing(Shift(ray, lenient, crew, say)) as shift:
         for shard, files in shift.play(missing):
-            clicks = _clicks(files)
             log.begin(_manifest(files, out, len(experiment.world.users)))
-            store.write(shard, files)
-            sitting.count(shard, clicks, files)
-            if reason := sitting.failing():
-                for failed in sitting.failed:
-                    store.discard(failed)
-                raise FailureCeilingError(reason)
+            clicks = _clicks(files)
+            sitting.keep(shard, files, clicks)
             if progress is not None:
                 progress(clicks)
             if sitting.spent():
@@ -137,50 +129,41 @@ class _Sitting:
     """What all workers have decided and spent since the driver was started.
 
     Attributes:
-        ceiling: Largest tolerated share of failures.
+        store: Where finished shards go.
+        ceiling: On the failures of all shards.
         budget: What may be spent.
-        failed: Shards with more failures than the ceiling allows.
+        suspect: Shards with a larger share of failures than the ceiling allows.
     """
 
-    ceiling: float
+    store: ShardStore
+    ceiling: FailureCeiling
     budget: Budget
-    failed: list[Shard] = field(default_factory=list)
-    decisions: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
+    suspect: list[Shard] = field(default_factory=list)
     tokens: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
-    def count(self, shard: Shard, clicks: Clicks, files: Files) -> None:
-        """Take a shard to the books."""
-        failed = clicks.failure != ""
-        asked = (clicks.source == "agent") | failed
-        self.failures.update(clicks.failure[failed].tolist())
-        self.decisions += int(asked.sum())
-        if failed.sum() > self.ceiling * asked.sum():
-            self.failed.append(shard)
-        cost = json.loads(files["cost.json"])
-        self.tokens += cost.get("prompt_tokens", 0.0) + cost.get("generated_tokens", 0.0)
+    def keep(self, shard: Shard, files: Files, clicks: Clicks) -> None:
+        """Keep a shard and take it to the books.
 
-    def failing(self) -> str:
-        """That too many decisions have failed, or ""."""
-        total = self.failures.total()
-        if self.decisions < _GRACE or total <= self.ceiling * self.decisions:
-            return ""
-        reason, count = self.failures.most_common(1)[0]
-        return (
-            f"{total} of {self.decisions} decisions failed, more than the ceiling of "
-            f"{self.ceiling:.1%}; most often: {reason} ({count} times). Mend the cause or "
-            "raise the ceiling, then repeat the command: the run goes on where it stopped."
-        )
+        Raises:
+            FailureCeilingError: If too many decisions have failed; no suspect shard is kept then.
+        """
+        self.store.write(shard, files)
+        self.tokens += tokens_of(json.loads(files["cost.json"]))
+        failures = clicks.failure[clicks.failure != ""].tolist()
+        asked = int((clicks.source == "agent").sum()) + len(failures)
+        if len(failures) > self.ceiling.share * asked:
+            self.suspect.append(shard)
+        try:
+            self.ceiling.count(asked, failures)
+        except FailureCeilingError:
+            for suspect in self.suspect:
+                self.store.discard(suspect)
+            raise
 
     def spent(self) -> str:
         """What of the budget is spent, or ""."""
-        hours = (time.monotonic() - self.began) / 3600
-        if self.budget.tokens is not None and self.tokens >= self.budget.tokens:
-            return f"{self.tokens:,.0f} tokens are spent of {self.budget.tokens:,}"
-        if self.budget.hours is not None and hours >= self.budget.hours:
-            return f"{hours:.2f} hours are over of {self.budget.hours:g}"
-        return ""
+        return self.budget.spent(self.tokens, time.monotonic() - self.began)
 
 
 def _deal(experiment: Experiment, store: ShardStore, crew: Crew) -> list[Shard]:
@@ -202,18 +185,15 @@ def _deal(experiment: Experiment, store: ShardStore, crew: Crew) -> list[Shard]:
 def _identity(experiment: Experiment) -> dict[str, Any]:
     """What the manifest will say of the run as far as it is known without an engine."""
     config, world = experiment.config, experiment.world
-    return {
+    facts = {
+        **experiment.facts(None),
         "data_sha256": data_sha256(world.data),
-        "vectors_sha256": hashlib.sha256(
-            world.vectors.user.tobytes() + world.vectors.item.tobytes()
-        ).hexdigest(),
-        "protocol": config.protocol.model_dump(mode="json"),
-        "without": sorted(config.without),
         "rounds": config.rounds,
         "seed": config.seed,
         "users": len(world.users),
         "targets": [world.data.catalogue.item_ids[target] for target in world.targets],
     }
+    return dict(json.loads(json.dumps(facts)))
 
 
 def _require_same(experiment: Experiment, log: RunLog) -> None:

@@ -95,7 +95,7 @@ class Experiment:
                 draws=config.protocol.draws,
                 beside=self._beside(),
                 out=out,
-                config=self._facts(agent),
+                config=self.facts(agent),
                 machine=agent.machine() if agent is not None and self._asks_agent else {},
                 progress=progress,
             )
@@ -128,8 +128,8 @@ class Experiment:
         assert self.distribution is not None
         return {"distribution": self.distribution}
 
-    def _facts(self, agent: AgentClicks | None) -> dict[str, Any]:
-        """What the manifest says of the settings."""
+    def facts(self, agent: AgentClicks | None) -> dict[str, Any]:
+        """What the manifest says of the settings; of the agent nothing where there is none."""
         facts: dict[str, Any] = {
             "vectors_sha256": _sha256(self.world),
             "protocol": self.config.protocol.model_dump(),
