@@ -32,6 +32,7 @@ LABELS = ("yes", "no")
 ANSWER_TOKENS = 8
 """Generated where an answer is written and then read."""
 CANDIDATES = 8
+PORTIONS = 4
 _EXAMPLES = 4
 """Times the shipped examples, so that the static part is about 560 tokens long."""
 _WARMING = 16
@@ -106,7 +107,7 @@ def plain(task: Mapping[str, Any], work: Work, warming: Work) -> dict[str, Any]:
             tokenizer.decode(out[0, -ANSWER_TOKENS:])
 
     ask(warming.take(np.arange(2)))
-    seconds = _timed(lambda: ask(work))
+    seconds = _timed(ask, work)
     lengths = [len(ids) for ids in tokenizer([p.text for p in work.prompts()])["input_ids"]]
     return {
         "seconds": seconds,
@@ -124,14 +125,15 @@ def naive_vllm(task: Mapping[str, Any], work: Work, warming: Work) -> dict[str, 
     written = SamplingParams(temperature=0.0, max_tokens=ANSWER_TOKENS, ignore_eos=True)
     work, warming = work.naive(), warming.naive()
 
-    def ask(some: Work) -> list[Any]:
+    outputs: list[Any] = []
+
+    def ask(some: Work) -> None:
         texts = [prompt.text for prompt in some.prompts()]
-        return list(llm.generate(texts, written, use_tqdm=False))
+        outputs.extend(llm.generate(texts, written, use_tqdm=False))
 
     ask(warming)
-    start = time.perf_counter()
-    outputs = ask(work)
-    seconds = time.perf_counter() - start
+    outputs.clear()
+    seconds = _timed(ask, work)
     config = llm.llm_engine.vllm_config
     return {
         "seconds": seconds,
@@ -154,11 +156,15 @@ def ours(task: Mapping[str, Any], work: Work, warming: Work) -> dict[str, Any]:
     else:
         engine = TransformersEngine(task["model"], dtype=task["dtype"])
         block = 1
-    engine.label_probabilities(warming.prompts(), LABELS)
+
+    def ask(some: Work) -> None:
+        engine.label_probabilities(some.prompts(), LABELS)
+
+    ask(warming)
     if task["repeat"]:
-        engine.label_probabilities(work.prompts(), LABELS)
+        ask(work)
     before = Counter(engine.usage())
-    seconds = _timed(lambda: engine.label_probabilities(work.prompts(), LABELS))
+    seconds = _timed(ask, work)
     spent = Counter(engine.usage())
     spent.subtract(before)
     answer = {
@@ -178,10 +184,14 @@ def _unavoidable(encoder: Encoder, work: Work, warming: Work, block: int) -> int
     return unavoidable_tokens([*known, *asked], block) - unavoidable_tokens(known, block)
 
 
-def _timed(act: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
+def _timed(ask: Callable[[Work], None], work: Work) -> list[float]:
+    """Seconds of each portion, so that what else the machine does now and then can be seen."""
+    seconds = []
+    for rows in np.split(np.arange(len(work.item)), PORTIONS):
+        start = time.perf_counter()
+        ask(work.take(rows))
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 CONTENDERS = {"plain": plain, "naive-vllm": naive_vllm, "ours": ours}

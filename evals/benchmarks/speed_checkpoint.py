@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     LlamaConfig,
     PreTrainedConfig,
@@ -103,11 +104,10 @@ def write_checkpoint(
     return folder
 
 
-def layer_parameters(shape: str) -> int:
-    """Parameters that every token passes: all but the vocabulary's."""
-    family, sizes = SHAPES[shape]
+def layer_parameters(folder: Path) -> int:
+    """Parameters of a checkpoint that every token passes: all but the vocabulary's."""
     with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(family(**sizes))
+        network = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
     outside = {*network.get_input_embeddings().parameters()}
     outside |= {*network.get_output_embeddings().parameters()}
     return sum(part.numel() for part in network.parameters() if part not in outside)
