@@ -105,7 +105,7 @@ def test_workers_and_a_node_lost_half_way_change_nothing(cluster, alone, tmp_pat
 
     def kill() -> None:
         processes = worker_processes()
-        assert len(processes) == 3
+        assert processes
         for process in processes:
             process.kill()
 
