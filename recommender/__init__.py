@@ -5,18 +5,22 @@ Embeddings and sequence models, which need torch, live in `recommender.embedding
 """
 
 from recommender.baselines import PopularItems, RandomItems
+from recommender.generated import GeneratedItems
 from recommender.next_item import NextItem
 from recommender.nudge import IPG, Arousal, ITMPRec, prematch
 from recommender.representation import PresentPreference, Representation
+from recommender.top_k import TopK
 
 __all__ = [
     "IPG",
     "Arousal",
+    "GeneratedItems",
     "ITMPRec",
     "NextItem",
     "PopularItems",
     "PresentPreference",
     "RandomItems",
     "Representation",
+    "TopK",
     "prematch",
 ]

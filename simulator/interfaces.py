@@ -93,6 +93,19 @@ class RoundView:
     def __len__(self) -> int:
         return len(self.user)
 
+    def take(self, rows: IntArray | BoolArray) -> RoundView:
+        """The given episodes, by index or mask."""
+        index: IntArray = np.arange(len(self))[rows]
+        return RoundView(
+            round=self.round,
+            seed=self.seed,
+            user=self.user[index],
+            target=self.target[index],
+            history=self.history.take(index),
+            seen=self.seen[index],
+            preference=None if self.preference is None else self.preference[index],
+        )
+
 
 @runtime_checkable
 class ClickModel(Protocol):
