@@ -37,6 +37,7 @@ from evals.benchmarks.agent_contenders import CANDIDATES, PORTIONS, demo_work
 from evals.benchmarks.speed_checkpoint import SHAPES, WINDOW, layer_parameters, write_checkpoint
 from simulator.engines import load_prompt_encoder, resolve_model
 from simulator.engines.hub import checkpoint_folder
+from simulator.engines.models import has_accelerator
 
 _WORDS = 800
 """Of the tokenizer: so few that a film's line takes about as many tokens as in a large model's
@@ -106,7 +107,7 @@ def _tasks(asked: argparse.Namespace, model: Path) -> dict[str, dict[str, Any]]:
         "repeat": False,
     }
     naive_options = dict(common["options"])
-    if not asked.gpu:
+    if not has_accelerator():
         # By itself it wants nine tenths of the machine's memory, and does not start without.
         naive_options["kv_cache_memory_bytes"] = _CACHE_BYTES
     ours = {**common, "contender": "ours"}

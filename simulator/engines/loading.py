@@ -101,7 +101,7 @@ def load_prompt_encoder(model: str | Path = AUTO, *, trust_remote_code: bool = F
         EngineError: If they cannot be read.
         UnknownNameError: If there is no such model.
     """
-    resolved = resolve_model(default_model() if model == AUTO else model)
+    resolved = resolve_model(default_model() if model == AUTO else model, weights=False)
     return load_encoder(resolved, trust_remote_code=trust_remote_code)
 
 

@@ -18,6 +18,9 @@ CPU_BLOCK_TOKENS = 32
 """Cache blocks on a CPU: the smallest its attention is fast with, so that most of a prefix is
 reused."""
 CPU_CACHE_GIB = 2.0
+CPU_BATCHED_TOKENS = 1_024
+"""Tokens a step on a CPU: with a 24-million-parameter model 1,024 took 9% less time a decision
+than vLLM's own 4,096, since what a layer hands on stays in the processor's cache."""
 
 _BINDING = "VLLM_CPU_OMP_THREADS_BIND"
 _GIB = 2**30
@@ -55,6 +58,7 @@ def chosen_options(
     ours = {
         "enable_prefix_caching": True,
         "block_size": CPU_BLOCK_TOKENS if on_cpu else None,
+        "max_num_batched_tokens": CPU_BATCHED_TOKENS if on_cpu else None,
         "kv_cache_memory_bytes": None if cache_gib is None else int(cache_gib * _GIB),
         "enforce_eager": on_cpu if compiled is None else not compiled,
         "load_format": "safetensors",
