@@ -7,16 +7,23 @@ import json
 import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
+
 from simulator.engines import OpenAIServerEngine, Retrying
+from simulator.interfaces import Prompt
 
 Fault = Callable[[BaseHTTPRequestHandler], None]
 Rule = Callable[[str, dict[str, Any]], "tuple[int, Any] | tuple[int, Any, dict[str, str]] | Fault"]
 
+LABELS = ["yes", "no"]
+PROMPTS = [Prompt("Watch it? ", "", f"film {k}") for k in range(12)]
+BUSY = {"error": {"message": "busy"}}
 CHAT = "/v1/chat/completions"
 QUICK = Retrying(attempts=3, first_pause=0.001, timeout=0.5, patience=1.0)
 
@@ -234,3 +241,21 @@ def engines_at() -> Iterator[Callable[..., OpenAIServerEngine]]:
     finally:
         for engine in engines:
             engine.close()
+
+
+def ask(engine: OpenAIServerEngine, prompts: list[Prompt] = PROMPTS) -> list[str]:
+    """The rows' failures; whatever happens, a row has an answer or a failure."""
+    answers = engine.label_probabilities(prompts, LABELS)
+    answered = answers.failure == ""
+    assert len(answers.failure) == len(prompts)
+    assert (np.isnan(answers.probabilities).all(axis=1) == ~answered).all()
+    np.testing.assert_allclose(answers.probabilities[answered, 0], 1 / 3, rtol=1e-6)
+    return answers.failure.tolist()
+
+
+def until(done: Callable[[], bool], engine: OpenAIServerEngine, prompts: list[Prompt]) -> None:
+    """Go on asking, without a failure, until something has come about."""
+    began = time.monotonic()
+    while not done():
+        assert set(ask(engine, prompts)) == {""}
+        assert time.monotonic() - began < 10
