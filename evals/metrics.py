@@ -19,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from simulator.clicks.examination import EXAMINATION
 from simulator.domain import BoolArray, FloatArray
 from simulator.errors import ConfigError
 from simulator.protocol import Measurement
@@ -119,6 +120,23 @@ def click_rate(run: Run) -> pd.Series[float]:
     return _user_mean(run, run.exposures["clicked"].to_numpy(dtype=np.float64))
 
 
+def click_rate_by_position(run: Run) -> pd.DataFrame:
+    """Clicks an exposure in each place of the slate, over the whole run.
+
+    Returns:
+        Values in [0, 1], one row a user, one column a position from 0, the top.
+    """
+    every = np.ones(len(run.exposures), dtype=bool)
+    clicked = run.exposures["clicked"].to_numpy(dtype=np.float64)
+    clicks, exposures = _sums(run, clicked, every, by="position")
+    return (clicks / exposures).astype(np.float64)
+
+
+def slate_size(run: Run) -> int:
+    """Items a slate; 1 where items are shown one at a time."""
+    return int(run.exposures["position"].max()) + 1
+
+
 def mean_probability(run: Run) -> pd.Series[float]:
     """Mean P(click) of the exposures that have one, in [0, 1]; NaN for users without any."""
     return _user_mean(run, run.exposures["probability"].to_numpy(dtype=np.float64))
@@ -191,8 +209,13 @@ def failures(run: Run) -> pd.Series[int]:
 
 
 def sources(run: Run) -> pd.Series[int]:
-    """How many exposures each click model decided, most frequent first."""
-    return _counts(run.exposures["source"])
+    """How many exposures each click model decided, most frequent first.
+
+    Those that were not examined come last: their no-clicks are the examination's, no model's.
+    """
+    counts = _counts(run.exposures["source"])
+    unseen = counts.index == EXAMINATION
+    return pd.concat([counts[~unseen], counts[unseen]])
 
 
 def _counts(texts: pd.Series[str]) -> pd.Series[int]:
@@ -209,10 +232,12 @@ def _users(run: Run) -> pd.Index[int]:
 def _sums(
     run: Run, values: FloatArray, rows: BoolArray, *, by: str = "round"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sum and number of `values` in `rows`, each user x round, or user x target as first met."""
+    """Sum and number of `values` in `rows`, each user x round, position, or target as first met."""
     users = _users(run)
     if by == "round":
         names = pd.RangeIndex(1, run.rounds + 1, name="round")
+    elif by == "position":
+        names = pd.RangeIndex(slate_size(run), name="position")
     else:
         names = pd.Index(run.episodes["target"].unique(), name="target")
     shape = len(users), len(names)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evals.metrics import slate_size
 from simulator.errors import ConfigError
 from simulator.runlog import Run
 
@@ -45,6 +46,13 @@ def cautions(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
         done = ", ".join(f"{name} {n}" for name, n in zip(names, rounds, strict=True))
         out.append(
             f"Only the first {min(rounds)} rounds are compared, which all runs have ({done})."
+        )
+    slates = [slate_size(run) for run in runs]
+    if len(set(slates)) > 1:
+        each = ", ".join(f"{name} {k}" for name, k in zip(names, slates, strict=True))
+        out.append(
+            f"The runs show different numbers of items a round ({each}): HR is clicks an exposure, "
+            "and users who are shown more have more to move by."
         )
     starts = [_start(run) for run in runs]
     if any(not np.allclose(starts[0], other, atol=1e-5, equal_nan=True) for other in starts[1:]):

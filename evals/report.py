@@ -19,6 +19,7 @@ from evals.tables import (
     decision_table,
     metric_table,
     number,
+    position_table,
     records,
 )
 from evals.wording import findings, headline, lead
@@ -71,6 +72,7 @@ def render_report(comparison: Comparison, titles: Sequence[str] | None = None) -
         cards=_cards(comparison),
         curves=[Markup(svg) for svg in _curves(comparison)],
         metrics=metric_table(comparison),
+        positions=position_table(comparison),
         agreement=agreement_table(comparison),
         probabilities=[Markup(svg) for svg in _probabilities(comparison)],
         examples=_examples(comparison, titles),

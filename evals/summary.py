@@ -22,7 +22,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Metrics with intervals, failures by reason, who decided, and agreement with models beside.
 
-    For a cascade also what it spared (`evals.cascade`).
+    For slates also the click rate by position, for a cascade what it spared (`evals.cascade`).
 
     Args:
         run: At least one round.
@@ -47,6 +47,7 @@ def summarise(
         "clicks": int(run.exposures["clicked"].sum()),
         "interval": resampling.level,
         "metrics": {str(name): _plain(row) for name, row in levels.iterrows()},
+        **_by_position(run, resampling),
         "failures": {
             "count": int(failures.sum()),
             "share": _rounded(failures.sum() / n),
@@ -61,6 +62,13 @@ def summarise(
         },
         **({} if cascade is None else {"cascade": _plain(cascade)}),
     }
+
+
+def _by_position(run: Run, resampling: Bootstrap) -> dict[str, Any]:
+    if m.slate_size(run) == 1:
+        return {}
+    levels = resampling.intervals(m.click_rate_by_position(run))
+    return {"click_rate_by_position": {str(at): _plain(row) for at, row in levels.iterrows()}}
 
 
 def _plain(values: Mapping[str, Any] | pd.Series[float]) -> dict[str, Any]:

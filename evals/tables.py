@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from evals import metrics as m
 from evals.compare import Comparison
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ class Table:
 
 
 def tables(comparison: Comparison) -> list[Table]:
-    """Metrics, agreement, decisions and failures, cost; a table without rows is left out."""
+    """Metrics, click rates by position, agreement, decisions, cost; a table without rows is out."""
     made = [
         metric_table(comparison),
+        position_table(comparison),
         agreement_table(comparison),
         decision_table(comparison),
         cost_table(comparison),
@@ -84,6 +86,27 @@ def metric_table(comparison: Comparison) -> Table:
     difference = [text for name in others for text in (f"{name} − {names[0]}", "p")]
     title = f"Metrics (±, [ ]: {comparison.level:.0%} intervals over users; p: Holm-corrected)"
     return Table(title, ("metric", *names, *difference), tuple(rows))
+
+
+def position_table(comparison: Comparison) -> Table:
+    """A row a place of the slate, a column a run; no rows where no run shows slates."""
+    by_run = [
+        comparison.bootstrap.intervals(m.click_rate_by_position(run)) for run in comparison.runs
+    ]
+    places = max(len(levels) for levels in by_run)
+    rows = [
+        (
+            f"{place} (top)" if place == 0 else str(place),
+            *(
+                _level(records(levels)[place] if place < len(levels) else None, 3)
+                for levels in by_run
+            ),
+        )
+        for place in range(places)
+        if places > 1
+    ]
+    title = f"Click rate by position (±: {comparison.level:.0%} intervals over users)"
+    return Table(title, ("position", *comparison.names), tuple(rows))
 
 
 def agreement_table(comparison: Comparison) -> Table:

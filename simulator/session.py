@@ -26,7 +26,7 @@ from simulator.manifest import data_sha256, provenance
 from simulator.preference import FixedWeight
 from simulator.runlog import EPISODE_COLUMNS, Run, RunLog
 from simulator.seeding import uniforms
-from simulator.validation import as_slates, as_weights, check_settings
+from simulator.validation import as_clicks, as_slates, as_weights, check_settings
 
 Progress = Callable[[Clicks], None]
 """Called with the answers of each block, as they come."""
@@ -202,15 +202,17 @@ class _Loop:
 
     def _block(self, episodes: Episodes, block: slice, number: int) -> pd.DataFrame:
         view = episodes.view(block, number, self.seed, self.data.n_items)
-        items = as_slates(self.recommender.recommend(view), view, self.data.n_items)
+        slate = episodes.shown.shape[2] if episodes.shown.shape[1] else None
+        answer = self.recommender.recommend(view)
+        items = as_slates(answer, view, self.data, self.recommender, slate)
         if block.start == 0:
             episodes.open_round(items.shape[1])
         kept = self._kept_weight(view)
         shown = self._exposures(view, items)
-        answers = self.clicks.decide(shown).require_decided()
+        answers = as_clicks(self.clicks.decide(shown), shown, self.clicks).require_decided()
         table = _exposure_table(shown, answers, np.repeat(kept, items.shape[1]))
         for name, model in self.beside.items():
-            other = model.decide(shown).require_decided()
+            other = as_clicks(model.decide(shown), shown, model).require_decided()
             table[f"{name}:probability"] = other.probability
             table[f"{name}:clicked"] = other.clicked
         episodes.record(block, items, answers.clicked.reshape(items.shape), kept)
