@@ -53,6 +53,8 @@ Answer = dict[str, Any]
 def main() -> None:
     """Run all contenders and print."""
     asked = _arguments()
+    # An interruption of any kind takes the contender along; see `_contend`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Interrupted."))
     shape = asked.model or asked.shape or ("qwen3-4b" if asked.gpu else "llama-24m")
     if asked.decisions % (CANDIDATES * PORTIONS):
         raise SystemExit(f"--decisions must be a multiple of {CANDIDATES * PORTIONS}.")
