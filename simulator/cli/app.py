@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from simulator.cli import agent, cache, compare, data, demo, models, prompts, reproduce, run
+from simulator.cli import agent, cache, compare, data, demo, models, prompts, reproduce, run, serve
 from simulator.cli.console import errors
 from simulator.errors import BudgetSpentError, NudgesimError
 
@@ -31,6 +31,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(agent.app, name="agent")
 app.add_typer(cache.app, name="cache")
 app.command(name="models")(models.models)
+app.command(name="serve")(serve.serve)
 
 
 def main() -> None:

@@ -1,0 +1,150 @@
+"""From an agent and an address to a running service, and its orderly end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from simulator.clicks import AgentClicks
+from simulator.errors import ConfigError
+from simulator.service.app import create_app
+from simulator.service.desk import Desk
+from simulator.service.limits import USUAL, Limits
+
+TOKEN = "NUDGESIM_SERVE_TOKEN"
+"""The environment variable with the token; no option, since those can be seen by others."""
+_KEPT_ALIVE = 75
+"""Seconds that an idle connection is kept, longer than most clients and proxies keep theirs."""
+
+
+def read_token(host: str) -> str | None:
+    """The token that callers must bring, from the environment; None where anybody may call.
+
+    Raises:
+        ConfigError: If it is missing and the address can be reached from other machines, or if it
+            cannot stand in an HTTP header.
+    """
+    token = os.environ.get(TOKEN)
+    if token is None:
+        if _is_loopback(host):
+            return None
+        raise ConfigError(
+            f"{host} can be reached from other machines, and anybody could spend this model's "
+            f"time: set {TOKEN} to a secret ({TOKEN}=$(openssl rand -hex 32)) and give it to your "
+            "callers, or leave --host at 127.0.0.1."
+        )
+    if not token or not all("!" <= character <= "~" for character in token):
+        raise ConfigError(
+            f"{TOKEN} is empty, or has blanks or letters that no HTTP header can carry; use "
+            "letters, digits and punctuation of ASCII (openssl rand -hex 32), or unset it."
+        )
+    return token
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at this address, taken but not yet listening; port 0 takes any that is free.
+
+    Raises:
+        ConfigError: If the address cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"Cannot serve at {host} port {port} ({error}); pass --port with another one, 0 for "
+            "any that is free, and --host with an address of this machine."
+        ) from error
+    return bound
+
+
+def serve(
+    agent: AgentClicks,
+    bound: socket.socket,
+    *,
+    say: Callable[[str], None],
+    limits: Limits = USUAL,
+    token: str | None = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; then answer every accepted request, and return.
+
+    Args:
+        agent: Stays open.
+        bound: From `bind`; closed at the end.
+        say: Told where the service is and how it ended.
+        limits: What it takes at most.
+        token: From `read_token`.
+    """
+    host, port = bound.getsockname()[:2]
+    with Desk(agent, limits) as desk:
+        server = _Server(desk, create_app(desk, token))
+        with _signals_to(server):
+            place = f"[{host}]" if ":" in host else host
+            say(f"serving {agent.describe()} at http://{place}:{port}; Ctrl-C or SIGTERM ends it")
+            server.run([bound])
+    say(
+        f"ended: {desk.accepted:,} requests were accepted; {desk.accepted - desk.given_up:,} "
+        f"were answered by the model, {desk.given_up:,} left or waited too long"
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server whose desk turns requests away from the moment on that it is told to end."""
+
+    def __init__(self, desk: Desk, app: object) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]  # an ASGI application, by another name
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEPT_ALIVE,
+            )
+        )
+        self._desk = desk
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._desk.closing = True
+        super().handle_exit(sig, frame)
+
+
+@contextmanager
+def _signals_to(server: uvicorn.Server) -> Iterator[None]:
+    """Signals before and after the server's own time end it as well, instead of the process.
+
+    Uvicorn raises again what it has caught, which would end the process before the engine is
+    closed.
+    """
+    caught = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, server.handle_exit) for number in caught}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
