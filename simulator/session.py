@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,19 +20,15 @@ from simulator.interfaces import (
     Metered,
     PreferenceEvolution,
     Recommender,
-    RoundView,
 )
 from simulator.manifest import data_sha256, provenance
 from simulator.preference import FixedWeight
 from simulator.runlog import EPISODE_COLUMNS, Run, RunLog
-from simulator.seeding import uniforms
-from simulator.validation import as_clicks, as_slates, as_weights, check_settings
+from simulator.showing import Draws, exposures, kept_weights
+from simulator.validation import as_clicks, as_slates, check_settings
 
 Progress = Callable[[Clicks], None]
 """Called with the answers of each block, as they come."""
-
-Draws: TypeAlias = Literal["by target", "shared"]
-"""Whether a user's luck is drawn for each target, or is the same for all of them."""
 
 
 def simulate(
@@ -207,8 +203,8 @@ class _Loop:
         items = as_slates(answer, view, self.data, self.recommender, slate)
         if block.start == 0:
             episodes.open_round(items.shape[1])
-        kept = self._kept_weight(view)
-        shown = self._exposures(view, items)
+        kept = kept_weights(view, self.evolution)
+        shown = exposures(view, items, self.data, self.vectors, self.draws)
         answers = as_clicks(self.clicks.decide(shown), shown, self.clicks).require_decided()
         table = _exposure_table(shown, answers, np.repeat(kept, items.shape[1]))
         for name, model in self.beside.items():
@@ -218,31 +214,6 @@ class _Loop:
         episodes.record(block, items, answers.clicked.reshape(items.shape), kept)
         self.progress(answers)
         return table
-
-    def _kept_weight(self, view: RoundView) -> FloatArray:
-        if view.preference is None:
-            return np.full(len(view), np.nan, dtype=np.float32)
-        return as_weights(self.evolution.kept_weight(view), view, describe(self.evolution))
-
-    def _exposures(self, view: RoundView, items: IntArray) -> Exposures:
-        n, slate = items.shape
-        episode = np.repeat(np.arange(n), slate)
-        position = np.tile(np.arange(slate, dtype=np.int32), n)
-        item = items.ravel().astype(np.int32)
-        user, target = view.user[episode], view.target[episode]
-        luck = target if self.draws == "by target" else -1
-        return Exposures(
-            user=user,
-            item=item,
-            target=target,
-            round=np.full(len(item), view.round, dtype=np.int32),
-            position=position,
-            history=view.history if slate == 1 else view.history.take(episode),
-            draw=uniforms(self.seed, "click", user, luck, view.round, position),
-            user_vectors=None if view.preference is None else view.preference[episode],
-            item_vectors=None if self.vectors is None else self.vectors.item[item],
-            catalogue=self.data.catalogue,
-        )
 
     def _total(
         self, before: Mapping[str, float], at_start: Mapping[str, float]
