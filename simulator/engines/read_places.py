@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import torch  # noqa: TID253  # this module is imported where a network is there to be run
-from transformers.cache_utils import Cache, DynamicLayer  # noqa: TID253  # likewise
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch  # noqa: TID253  # this module is imported where a network is there to be run
-from transformers import DynamicCache  # noqa: TID253  # likewise
-from transformers.cache_utils import DynamicLayer  # noqa: TID253  # likewise
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from simulator.domain import FloatArray, IntArray
 from simulator.engines.batches import batches_by_length

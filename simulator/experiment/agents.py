@@ -40,6 +40,7 @@ def start_engine(settings: AgentConfig, budget: Budget = NO_LIMIT) -> RunningEng
             settings.engine,
             model=settings.model,
             urls=settings.urls,
+            options=settings.vllm,
             trust_remote_code=settings.trust_remote_code,
         )
     except BaseException:
