@@ -24,6 +24,7 @@ from simulator.interfaces import (
 from simulator.manifest import data_sha256, provenance
 from simulator.preference import FixedWeight
 from simulator.runlog import EPISODE_COLUMNS, Run, RunLog
+from simulator.shapes import RecommenderLike, as_recommender
 from simulator.showing import Draws, exposures, kept_weights
 from simulator.validation import as_clicks, as_slates, check_settings
 
@@ -33,7 +34,7 @@ Progress = Callable[[Clicks], None]
 
 def simulate(
     data: Dataset,
-    recommender: Recommender,
+    recommender: RecommenderLike,
     clicks: ClickModel,
     *,
     rounds: int = 20,
@@ -54,7 +55,8 @@ def simulate(
 
     Args:
         data: Catalogue and histories; a simulation starts from the whole histories.
-        recommender: Chooses what each episode is shown.
+        recommender: Chooses what each episode is shown: an object with `recommend`, a function, a
+            pointwise scorer or a generator (`simulator.shapes.as_recommender`).
         clicks: Decides, and so steers the run.
         rounds: At least 1.
         seed: Of all draws.
@@ -81,6 +83,7 @@ def simulate(
     """
     if vectors is None:
         vectors = getattr(recommender, "vectors", None)
+    recommender = as_recommender(recommender, data)
     users = np.arange(data.n_users, dtype=np.int32) if users is None else users
     check_settings(data, rounds, users, targets, vectors)
     loop = _Loop(
