@@ -25,7 +25,15 @@ from recommender import (
     RandomItems,
     TopK,
 )
-from simulator.clicks import AgentClicks, Cascade, DistributionClicks, Fallback
+from simulator.clicks import (
+    AgentClicks,
+    Cascade,
+    CascadeExamination,
+    DistributionClicks,
+    Fallback,
+    PositionExamination,
+    inverse_rank,
+)
 from simulator.domain import Clicks, Dataset, Exposures, Vectors
 from simulator.engines import CachedEngine, DecisionCache, ScriptedEngine, TransformersEngine
 from simulator.errors import LabelError
@@ -108,6 +116,18 @@ def agent(**settings: Any) -> AgentClicks:
 )
 def test_our_click_models_pass(model: Any) -> None:
     assert failures(clicked_by(model)) == {}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: PositionExamination(DistributionClicks(w=1, b=0), inverse_rank(3)),
+        lambda: CascadeExamination(DistributionClicks(w=1, b=0), after_click=0.3),
+    ],
+)
+def test_examination_has_luck_of_its_own(model: Any) -> None:
+    found = failures(clicked_by(model))
+    assert list(found) == ["test_clicks_follow_the_shared_draws"]
 
 
 def test_an_agent_that_takes_the_likelier_answer_ignores_luck() -> None:

@@ -15,7 +15,7 @@ from simulator.seeding import generator, uniforms
 from simulator.testing.snapshots import Snapshot
 from simulator.validation import as_clicks
 
-_ROWS = 24
+_SLATES, _PLACES = 9, 3
 _ALMOST_ONE = 1 - 2.0**-53
 
 
@@ -43,11 +43,12 @@ class ClickModelContract:
             draws.normal(size=(data.n_users, 8)).astype(np.float32),
             draws.normal(size=(data.n_items, 8)).astype(np.float32),
         ).normalised()
-        # Some users come several times, and with several items.
-        shown = data.logged_exposures(np.arange(0, _ROWS * 13, 13)).with_vectors(vectors)
-        row = np.arange(_ROWS, dtype=np.int32)
+        # The demo world's log has slates of eight films, ten for each user: some users come twice.
+        slate = np.repeat(np.arange(_SLATES, dtype=np.int32), _PLACES)
+        place = np.tile(np.arange(_PLACES), _SLATES)
+        shown = data.logged_exposures(slate * 7 * 8 + place).with_vectors(vectors)
         shown = replace(
-            shown, round=1 + row % 5, target=np.where(row % 2, row, -1).astype(np.int32)
+            shown, round=1 + slate % 5, target=np.where(slate % 2, slate, -1).astype(np.int32)
         )
         return replace(
             shown,
@@ -91,14 +92,16 @@ class ClickModelContract:
             )
 
     def test_neither_batch_nor_order_matters(self) -> None:
-        """Row by row, in another order and in batches of any size."""
+        """Slate by slate, in another order and in batches of any size; a slate stays whole."""
         shown = self.exposures()
         whole = self._steady(shown)
-        n = len(shown)
+        slates = _slates(shown)
         splits = {
-            "in the opposite order": [np.arange(n)[::-1]],
-            "in batches of five": [np.arange(s, min(s + 5, n)) for s in range(0, n, 5)],
-            "alone": [np.array([row]) for row in range(n)],
+            "in the opposite order": [np.concatenate(slates[::-1])],
+            "in batches of four slates": [
+                np.concatenate(slates[start : start + 4]) for start in range(0, len(slates), 4)
+            ],
+            "alone": slates,
         }
         for company, batches in splits.items():
             model = self.click_model()
@@ -189,6 +192,15 @@ def _answers(model: ClickModel, shown: Exposures) -> Clicks:
     if answer.clicked.dtype != bool:
         raise SkipTest("test_every_row_gets_an_answer fails; mend that first.")
     return answer
+
+
+def _slates(shown: Exposures) -> list[IntArray]:
+    """Rows of each slate: what one episode sees in a round, in rising positions."""
+    begins = np.ones(len(shown), dtype=bool)
+    begins[1:] = shown.position[1:] <= shown.position[:-1]
+    for column in (shown.user, shown.target, shown.round):
+        begins[1:] |= column[1:] != column[:-1]
+    return np.split(np.arange(len(shown)), np.flatnonzero(begins)[1:])
 
 
 def _rows(clicks: Clicks, rows: IntArray) -> Clicks:
