@@ -23,6 +23,7 @@ from evals.tables import (
     records,
 )
 from evals.wording import findings, headline, lead
+from simulator.clicks.examination import EXAMINATION
 from simulator.files import write_text
 from simulator.runlog import Run
 
@@ -74,6 +75,7 @@ def render_report(comparison: Comparison, titles: Sequence[str] | None = None) -
         metrics=metric_table(comparison),
         positions=position_table(comparison),
         agreement=agreement_table(comparison),
+        examined=(comparison.sources["source"] == EXAMINATION).any(),
         probabilities=[Markup(svg) for svg in _probabilities(comparison)],
         examples=_examples(comparison, titles),
         decisions=decision_table(comparison),

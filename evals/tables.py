@@ -11,6 +11,7 @@ import pandas as pd
 
 from evals import metrics as m
 from evals.compare import Comparison
+from simulator.clicks.examination import EXAMINATION
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -135,7 +136,7 @@ def agreement_table(comparison: Comparison) -> Table:
 def decision_table(comparison: Comparison) -> Table:
     """Who decided, and why the first choice did not."""
     decided = [
-        (row["run"], f"decided by {row['source']}", f"{row['decisions']:,}", _share(row["share"]))
+        (row["run"], _decided_by(row["source"]), f"{row['decisions']:,}", _share(row["share"]))
         for row in records(comparison.sources)
     ]
     failed = [
@@ -241,6 +242,10 @@ def _interval(row: dict[str, Any] | None, name: str, digits: int, *, signed: boo
 
 def _digits(values: pd.Series[float]) -> int:
     return 1 if values.abs().max() >= 10 else 3
+
+
+def _decided_by(source: str) -> str:
+    return "not examined, so not clicked" if source == EXAMINATION else f"decided by {source}"
 
 
 def _share(share: float) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from simulator.clicks import (
     CascadeExamination,
@@ -315,6 +317,35 @@ def test_popular_items_on_top_are_not_taken_for_examination() -> None:
     raw = share(clicked) / share(clicked)[0]
     found = fit_examination(shown, clicked)
     assert np.abs(found - examined).max() < 0.05 < np.abs(raw - examined).max()
+
+
+def test_the_estimate_is_the_likeliest() -> None:
+    generator = np.random.default_rng(0)
+    n, items, k = 6_000, 50, 5
+    item, position = generator.integers(0, items, n), np.tile(np.arange(k), n // k)
+    truth = generator.beta(2, 4, items)[item] * inverse_rank(k)[position]
+    clicked = generator.random(n) < truth
+
+    def loss(logits: FloatArray) -> float:
+        p = expit(logits[:k])[position] * expit(logits[k:])[item]
+        return -float(np.where(clicked, np.log(p), np.log1p(-p)).sum())
+
+    def slope(logits: FloatArray) -> FloatArray:
+        examined, attracted = expit(logits[:k]), expit(logits[k:])
+        p = examined[position] * attracted[item]
+        by_row = np.where(clicked, -1.0, p / (1 - p))
+        return np.concatenate(
+            [
+                np.bincount(position, by_row * (1 - examined[position]), k),
+                np.bincount(item, by_row * (1 - attracted[item]), items),
+            ]
+        )
+
+    best = minimize(loss, np.zeros(k + items), jac=slope, method="L-BFGS-B", options={"ftol": 0})
+    likeliest = expit(best.x[:k])
+    shown = replace(slates(n // k, k), item=item.astype(np.int32))
+    found = fit_examination(shown, clicked)
+    assert np.allclose(found, likeliest / likeliest.max(), atol=1e-4)
 
 
 def test_the_demo_world_looks_everywhere_alike() -> None:

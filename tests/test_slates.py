@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from evals.metrics import click_rate_by_position, hit_rate, sources
 from recommender import RandomItems
 from simulator.clicks import CascadeExamination, DistributionClicks, PositionExamination
 from simulator.domain import Clicks, Dataset, Exposures, IntArray, Vectors
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, NudgesimError
 from simulator.interfaces import RoundView
 from simulator.runlog import Run
 from simulator.session import simulate
@@ -73,6 +74,31 @@ def test_blocks_never_cut_a_slate(data: Dataset, vectors: Vectors, clicks: Any) 
     pd.testing.assert_frame_equal(play(None), play(7), check_exact=True)
 
 
+def test_an_interrupted_run_of_slates_goes_on_to_the_same_bytes(
+    data: Dataset, vectors: Vectors, tmp_path: Path
+) -> None:
+    clicks = CascadeExamination(CLICKS, after_click=0.3)
+
+    def play(name: str, rounds_left: int) -> None:
+        def count(_: Clicks) -> None:
+            nonlocal rounds_left
+            rounds_left -= 1
+            if rounds_left < 0:
+                raise NudgesimError("the power is cut")
+
+        simulate(
+            data, Slates(), clicks, rounds=4, vectors=vectors, out=tmp_path / name, progress=count
+        )
+
+    play("whole", 4)
+    with pytest.raises(NudgesimError):
+        play("cut", 2)
+    play("cut", 4)
+    for file in sorted((tmp_path / "whole" / "rounds").iterdir()):
+        assert file.read_bytes() == (tmp_path / "cut" / "rounds" / file.name).read_bytes()
+    assert click_rate_by_position(Run.load(tmp_path / "cut")).shape == (30, 3)
+
+
 def test_a_cascade_is_clicked_once_a_slate(data: Dataset, vectors: Vectors) -> None:
     run = run_slates(data, vectors, CascadeExamination(CLICKS))
     by_slate = run.exposures.groupby(["user", "target", "round"])["clicked"].sum()
@@ -114,6 +140,7 @@ def test_tables_and_report_show_positions_for_slates_alone(data: Dataset, vector
     assert "Click rate by position" in text
     rates = biased.exposures.groupby("position")["clicked"].mean()
     assert f"| {rates[2]:.3f} ±" in text
+    assert text.count("not examined, so not clicked") == 1
     html = render_report(found)
     assert "Click rate by position" in html
     assert "0 (top)" in html

@@ -56,6 +56,9 @@ class PositionExamination:
     `probability` is the marginal one, of a click before it is known whether the row is examined;
     NaN where the wrapped model has none.
 
+    To compare two models of attraction on examined slates, wrap both with one table: they share the
+    luck of the eye as they share the draws.
+
     Args:
         clicks: Decides what attracts; asked once a batch.
         examined: P(examined) by position, in [0, 1], shape (k,): `inverse_rank` makes one, and
