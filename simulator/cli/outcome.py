@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.markup import escape
 
+from evals.bootstrap import Bootstrap
+from evals.cascade import cascade_figures
 from simulator.cli.console import console, show_table
 from simulator.experiment import Forecast
 from simulator.runlog import Run
@@ -19,12 +22,39 @@ def show_outcome(run: Run, out: Path) -> None:
     console.print(
         f"{len(rows):,} decisions, {clicked:.1%} clicked. Written to {place}.", highlight=False
     )
+    _show_asked(run)
     failed = rows[rows["failure"] != ""]
     for (reason, source), group in failed.groupby(["failure", "source"], observed=True):
         console.print(
             f"[red]{len(group):,} failed[/] and were decided by {source}: {escape(str(reason))}",
             highlight=False,
         )
+
+
+def _show_asked(run: Run) -> None:
+    """What the model was asked, what the cache knew, and what a cascade spared."""
+    if "requests" in run.cost:
+        asked, known = run.cost["requests"], run.cost.get("decisions_from_cache", 0)
+        console.print(
+            f"The model was asked {asked:,.0f} prompts; {known:,.0f} answers were in the decision "
+            "cache.",
+            highlight=False,
+        )
+    cascade = cascade_figures(run, Bootstrap())
+    if cascade is not None:
+        inside, outside = cascade["in_band"], cascade["outside_band"]
+        console.print(
+            f"The agent decided {cascade['share_asked']:.1%}. It and the distribution model agree "
+            f"in {_agreement(inside)} inside the band, and in {_agreement(outside)} outside.",
+            highlight=False,
+        )
+
+
+def _agreement(figures: Mapping[str, float]) -> str:
+    if not figures["exposures"]:
+        return "none (0 audited)"
+    low, high = figures["agreement_low"], figures["agreement_high"]
+    return f"{figures['agreement']:.1%} [{low:.1%}, {high:.1%}] of {figures['exposures']:,.0f}"
 
 
 def show_forecast(expected: Forecast, price: float | None, cached_price: float | None) -> None:
