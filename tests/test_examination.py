@@ -25,6 +25,7 @@ from simulator.domain import BoolArray, Clicks, Exposures, FloatArray, Ragged
 from simulator.errors import ConfigError, DataError
 from simulator.interfaces import ClickModel
 from simulator.seeding import uniforms
+from simulator.testing import ClickModelContract
 
 ATTRACTION = (0.7, 0.4, 0.9, 0.5)
 
@@ -269,6 +270,26 @@ def test_descriptions_and_counters_come_through() -> None:
     assert "after a click 0, after none 1" in CascadeExamination(inner).describe()
     assert CascadeExamination(Metered()).usage() == {"calls": 7.0}
     assert PositionExamination(inner, [1]).usage() == {}
+
+
+class TestPositionContract(ClickModelContract):
+    def click_model(self) -> ClickModel:
+        return PositionExamination(DistributionClicks(w=3.0, b=0.0), inverse_rank(3))
+
+    def test_clicks_follow_the_shared_draws(self) -> None:
+        """A click needs `draw < P(attracted)` and the eye; P(click) is known before either."""
+        shown, inner = self.exposures(), DistributionClicks(w=3.0, b=0.0)
+        usual = self.click_model().decide(shown).probability
+        for draw in (shown.draw, np.zeros(len(shown)), np.full(len(shown), 1 - 2.0**-53)):
+            drawn = replace(shown, draw=draw)
+            answer = self.click_model().decide(drawn)
+            assert np.array_equal(answer.probability, usual)
+            assert not (answer.clicked & ~inner.decide(drawn).clicked).any()
+
+
+class TestCascadeContract(TestPositionContract):
+    def click_model(self) -> ClickModel:
+        return CascadeExamination(DistributionClicks(w=3.0, b=0.0), after_click=0.4)
 
 
 def biased_log(eta: float) -> tuple[Exposures, BoolArray, FloatArray]:

@@ -127,6 +127,11 @@ def eye_luck(shown: Exposures, stream: str) -> FloatArray:
     return uniforms(0, stream, shown.user, bits >> 32, bits & 0xFFFFFFFF, shown.position)
 
 
+def attraction(attracted: Clicks) -> FloatArray:
+    """P(attracted), float64, shape (n,); NaN where the wrapped model has none or failed."""
+    return np.where(attracted.undecided, np.nan, attracted.probability).astype(np.float64)
+
+
 def seen_through(
     attracted: Clicks, examined: BoolArray, unknown: BoolArray, chance: FloatArray
 ) -> Clicks:
@@ -143,7 +148,7 @@ def seen_through(
     source = np.where(examined, attracted.source, EXAMINATION)
     source[unknown] = ""
     with np.errstate(invalid="ignore"):
-        probability = np.where(chance == 0, 0.0, chance * attracted.probability)
+        probability = np.where(chance == 0, 0.0, chance * attraction(attracted))
     return Clicks.of(
         attracted.clicked & examined & ~attracted.undecided,
         source=source,

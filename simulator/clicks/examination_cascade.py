@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from simulator.clicks.examination import (
+    attraction,
     by_position,
     eye_luck,
     in_words,
@@ -65,7 +66,7 @@ class CascadeExamination:
         on_none = by_position(self.after_no_click, shown.position, "after_no_click")
         attracted = self.clicks.decide(shown)
         may, must = _goes_on(eye_luck(shown, "continuation"), attracted, on_click, on_none)
-        step = _chance_to_go_on(attracted.probability, on_click, on_none)
+        step = _chance_to_go_on(attraction(attracted), on_click, on_none)
 
         examined, unknown = np.zeros((2, len(shown)), dtype=bool)
         chance = np.zeros(len(shown))
@@ -130,10 +131,8 @@ def _goes_on(
     return may, must
 
 
-def _chance_to_go_on(
-    attraction: FloatArray, on_click: FloatArray, on_none: FloatArray
-) -> FloatArray:
+def _chance_to_go_on(alpha: FloatArray, on_click: FloatArray, on_none: FloatArray) -> FloatArray:
     """P(going on) from a row that is examined; NaN where it depends on an unknown attraction."""
     with np.errstate(invalid="ignore"):
-        mixed = attraction * on_click + (1.0 - attraction) * on_none
+        mixed = alpha * on_click + (1.0 - alpha) * on_none
     return np.where(on_click == on_none, on_click, mixed)
