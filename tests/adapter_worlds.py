@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.domain import Catalogue, Dataset, Interactions, Ragged
+from simulator.domain import Catalogue, Clicks, Dataset, Exposures, Interactions, Ragged
 from simulator.interfaces import RoundView
 
 N_USERS, N_ITEMS = 60, 40
@@ -49,3 +49,11 @@ def view_of(data: Dataset, user: np.ndarray, history: Ragged | None = None) -> R
 def same_taste(view: RoundView, shown: np.ndarray) -> np.ndarray:
     """Whether each shown item is of the user's own half."""
     return np.asarray(shown % 2 == view.user % 2)
+
+
+class Likes:
+    """Users click what is of their own half, for the most part."""
+
+    def decide(self, shown: Exposures) -> Clicks:
+        liked = np.where(shown.item % 2 == shown.user % 2, 0.9, 0.1).astype(np.float32)
+        return Clicks.from_probability(liked, shown.draw, source="taste")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapter_worlds import N_ITEMS, N_USERS, same_taste, two_tastes, view_of
+from adapter_worlds import N_ITEMS, N_USERS, Likes, same_taste, two_tastes, view_of
 from cornac.data import Dataset as CornacDataset
 from cornac.models import BPR, EASE, MF, VAECF, GRU4Rec, UserKNN
 from implicit.als import AlternatingLeastSquares
@@ -25,7 +25,7 @@ from recommender.adapters import (
 )
 from recommender.baselines import PopularItems
 from simulator import simulate
-from simulator.domain import Clicks, Dataset, Exposures, Interactions, Ragged
+from simulator.domain import Dataset, Interactions, Ragged
 from simulator.errors import ConfigError, DataError, MissingExtraError
 from simulator.interfaces import RoundView
 
@@ -35,14 +35,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Method expects CSR input")
 TRAINED = np.arange(N_USERS - 1)
 NEVER_TRAINED = N_USERS - 1
 Fit = Callable[[Interactions], LibraryRecommender]
-
-
-class Likes:
-    """Users click what is of their own half."""
-
-    def decide(self, shown: Exposures) -> Clicks:
-        liked = np.where(shown.item % 2 == shown.user % 2, 0.95, 0.05).astype(np.float32)
-        return Clicks.from_probability(liked, shown.draw, source="taste")
 
 
 def als() -> AlternatingLeastSquares:

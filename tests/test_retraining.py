@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from adapter_worlds import N_USERS, two_tastes
+from adapter_worlds import N_USERS, Likes, two_tastes
 from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
@@ -24,14 +24,6 @@ USERS = np.arange(N_USERS - 1)
 def als() -> AlternatingLeastSquares:
     with threadpool_limits(1, "blas"):
         return AlternatingLeastSquares(factors=8, random_state=1, num_threads=1)
-
-
-class Likes:
-    """Users click what is of their own half, for the most part."""
-
-    def decide(self, shown: Exposures) -> Clicks:
-        liked = np.where(shown.item % 2 == shown.user % 2, 0.8, 0.2).astype(np.float32)
-        return Clicks.from_probability(liked, shown.draw, source="taste")
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ class CornacRecommender(LibraryRecommender):
             raise ConfigError(f"{model.name} predicts whole baskets, and a round shows items.")
         if model.uid_map is None:
             raise ConfigError(f"Cornac's {model.name} is not fitted; call its `fit` first.")
-        self._model = model
+        self.model = model
         self._reads_history = isinstance(model, models.NextItemRecommender)
         ids = Numbering.of_ids(user_ids, item_ids, users=model.uid_map, items=model.iid_map)
         # Cornac numbers what only its test set holds from `num_users` and `num_items` on.
@@ -78,23 +78,23 @@ class CornacRecommender(LibraryRecommender):
 
     def model_name(self) -> str:
         """Its name in Cornac."""
-        return str(self._model.name)
+        return str(self.model.name)
 
     def _of_users(self, user: IntArray) -> FloatArray:
         if self._products is not None:
             scores = self._products.of(np.maximum(user, 0))
             scores[user < 0] = np.nan
             return scores
-        scores = np.full((len(user), self._model.num_items), np.nan)
+        scores = np.full((len(user), self.model.num_items), np.nan)
         for row in np.flatnonzero(user >= 0):
-            scores[row] = _own_scores(self._model, int(user[row]))
+            scores[row] = _own_scores(self.model, int(user[row]))
         return scores
 
     def _of_histories(self, view: RoundView, user: IntArray) -> FloatArray:
         history = self.numbering.histories(view.history)
-        scores = np.full((len(view), self._model.num_items), np.nan)
+        scores = np.full((len(view), self.model.num_items), np.nan)
         for row in np.flatnonzero(history.lengths):
-            scores[row] = _own_scores(self._model, int(user[row]), history[row].tolist())
+            scores[row] = _own_scores(self.model, int(user[row]), history[row].tolist())
         return scores
 
 

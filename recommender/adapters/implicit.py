@@ -45,13 +45,13 @@ class ImplicitRecommender(LibraryRecommender):
         fallback: Recommender | None = None,
     ) -> None:
         self._name = type(model).__name__
-        self._model = model.to_cpu() if hasattr(model, "to_cpu") else model
-        self._similarity = getattr(self._model, "similarity", None)
+        self.model = model.to_cpu() if hasattr(model, "to_cpu") else model
+        self._similarity = getattr(self.model, "similarity", None)
         if self._similarity is None:
             self._users = self._factors("user_factors")
             self._search = ItemSearch(self._factors("item_factors"))
             self._n_known = len(self._search)
-            self._folds_in = _folds_in(self._model, self._n_known)
+            self._folds_in = _folds_in(self.model, self._n_known)
             numbering = numbering or Numbering.same(len(self._users), self._n_known)
         else:
             self._n_known = self._similarity.shape[0]
@@ -68,7 +68,7 @@ class ImplicitRecommender(LibraryRecommender):
             scores = (history @ self._similarity).toarray()
         elif self._folds_in:
             scores = self._search.products(
-                self._model.recalculate_user(np.arange(len(view)), history)
+                self.model.recalculate_user(np.arange(len(view)), history)
             )
         else:
             user = self.numbering.users(view.user)
@@ -81,7 +81,7 @@ class ImplicitRecommender(LibraryRecommender):
         return self._name
 
     def _factors(self, name: str) -> FloatArray:
-        factors = np.asarray(getattr(self._model, name), dtype=np.float32)
+        factors = np.asarray(getattr(self.model, name), dtype=np.float32)
         return require_finite(factors, f"implicit's {self._name}")
 
 

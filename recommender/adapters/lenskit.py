@@ -59,7 +59,7 @@ class LensKitRecommender(LibraryRecommender):
     ) -> None:
         super().__init__(len(item_ids), k=k, fallback=fallback)
         _lenskit("lenskit")
-        self._pipeline, self._items, self._fold_in = pipeline, dataset.items, fold_in
+        self.pipeline, self._items, self._fold_in = pipeline, dataset.items, fold_in
         self._user_ids = dataset.users.ids().tolist()
         self.numbering = Numbering.of_ids(
             user_ids, item_ids, users=self._user_ids, items=dataset.items.ids().tolist()
@@ -77,14 +77,14 @@ class LensKitRecommender(LibraryRecommender):
         scores = np.full((len(view), len(self._items)), np.nan)
         queries = list(self._queries(view))
         if queries:
-            for key, items in runner.run(self._pipeline, queries).output("items").items():
+            for key, items in runner.run(self.pipeline, queries).output("items").items():
                 best = items.numbers(vocabulary=self._items)[: self.k]
                 scores[int(key.query_id), best] = np.arange(self.k, self.k - len(best), -1)
         return self.numbering.columns(scores)
 
     def model_name(self) -> str:
         """The pipeline's name, or its scorer's class."""
-        return str(self._pipeline.name or type(self._pipeline.component("scorer")).__name__)
+        return str(self.pipeline.name or type(self.pipeline.component("scorer")).__name__)
 
     def _queries(self, view: RoundView) -> Iterator[tuple[Any, Any]]:
         """A query and its candidates for each row of which something is known."""

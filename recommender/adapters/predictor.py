@@ -65,7 +65,7 @@ def _column_of_click(model: Any, clicked: object) -> int | None:
     classes = getattr(model, "classes_", None)
     if classes is None:
         return None
-    known = np.asarray(classes).tolist()
+    known: list[object] = np.asarray(classes).tolist()
     if clicked not in known:
         raise ConfigError(
             f"{type(model).__name__} knows the classes {known}; say which one means a click, such "

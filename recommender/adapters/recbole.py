@@ -67,7 +67,7 @@ class RecBoleRecommender(LibraryRecommender):
     ) -> None:
         super().__init__(len(item_ids), k=k, fallback=fallback)
         self._interaction = _recbole("recbole.data.interaction").Interaction
-        self._model, self._dataset = model, dataset
+        self.model, self.dataset = model, dataset
         self._reads_history = model.type == _recbole("recbole.utils").ModelType.SEQUENTIAL
         number = dataset.field2token_id
         self.numbering = Numbering.of_ids(
@@ -79,7 +79,7 @@ class RecBoleRecommender(LibraryRecommender):
         user = self.numbering.users(view.user)
         windows, lengths = self._windows(view)
         known = lengths > 0 if self._reads_history else user >= 0
-        scores = np.full((len(view), self._dataset.item_num), np.nan)
+        scores = np.full((len(view), self.dataset.item_num), np.nan)
         rows = np.flatnonzero(known)
         for start in range(0, len(rows), _TOGETHER):
             part = rows[start : start + _TOGETHER]
@@ -90,12 +90,12 @@ class RecBoleRecommender(LibraryRecommender):
 
     def model_name(self) -> str:
         """Its class in RecBole."""
-        return type(self._model).__name__
+        return type(self.model).__name__
 
     def _windows(self, view: RoundView) -> tuple[IntArray, IntArray]:
         """The newest items of each history, from the left, 0 after them; and how many they are."""
         history = self.numbering.histories(view.history)
-        width = int(self._model.max_seq_length) if self._reads_history else 0
+        width = int(self.model.max_seq_length) if self._reads_history else 0
         lengths = np.minimum(history.lengths, width)
         newest = history.slices(history.offsets[1:] - lengths, history.offsets[1:])
         windows = np.zeros((len(view), width), dtype=np.int64)
@@ -108,12 +108,12 @@ class RecBoleRecommender(LibraryRecommender):
 
         from recommender.one_thread import one_thread
 
-        fields = {self._dataset.uid_field: torch.from_numpy(user)}
+        fields = {self.dataset.uid_field: torch.from_numpy(user)}
         if self._reads_history:
-            fields[self._model.ITEM_SEQ] = torch.from_numpy(windows)
-            fields[self._model.ITEM_SEQ_LEN] = torch.from_numpy(lengths)
-        batch = self._dataset.join(self._interaction(fields)).to(self._model.device)
-        self._model.eval()
+            fields[self.model.ITEM_SEQ] = torch.from_numpy(windows)
+            fields[self.model.ITEM_SEQ_LEN] = torch.from_numpy(lengths)
+        batch = self.dataset.join(self._interaction(fields)).to(self.model.device)
+        self.model.eval()
         with torch.no_grad(), one_thread():
             answer = self._all_items(batch)
         scores = answer.double().cpu().numpy().reshape(len(user), -1)
@@ -123,12 +123,12 @@ class RecBoleRecommender(LibraryRecommender):
 
     def _all_items(self, batch: Any) -> Tensor:
         try:
-            scores: Tensor = self._model.full_sort_predict(batch)
+            scores: Tensor = self.model.full_sort_predict(batch)
         except NotImplementedError:
-            pairs = batch.repeat_interleave(self._dataset.item_num)
-            items = self._dataset.get_item_feature().to(self._model.device)
+            pairs = batch.repeat_interleave(self.dataset.item_num)
+            items = self.dataset.get_item_feature().to(self.model.device)
             pairs.update(items.repeat(len(batch)))
-            scores = self._model.predict(pairs)
+            scores = self.model.predict(pairs)
         return scores
 
 

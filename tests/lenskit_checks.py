@@ -1,0 +1,110 @@
+"""Runs where LensKit is installed; prints what `test_adapter_lenskit.py` reads, as JSON."""
+
+import json
+import sys
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from adapter_worlds import N_ITEMS, N_USERS, Likes, same_taste, two_tastes, view_of
+from lenskit import recommend
+from lenskit.als import BiasedMFScorer, ImplicitMFScorer
+from lenskit.data import from_interactions_df
+from lenskit.knn import EASEScorer, ItemKNNScorer
+from lenskit.pipeline import topn_pipeline
+
+from recommender.adapters import LensKitRecommender, fit_lenskit
+from recommender.retraining import Retrained
+from simulator import simulate
+from simulator.domain import Ragged
+from simulator.errors import ConfigError
+
+TRAINED = np.arange(N_USERS - 1)
+SCORERS = {
+    "ALS": ImplicitMFScorer(embedding_size=8),
+    "item kNN": ItemKNNScorer(max_nbrs=10, feedback="implicit"),
+    "EASE": EASEScorer(),
+}
+DATA = two_tastes()
+
+
+def check_scorer(scorer: object) -> dict[str, object]:
+    """What a scorer shows, whatever its kind."""
+    recommender = fit_lenskit(DATA.interactions, scorer)
+    view = view_of(DATA, TRAINED)
+    shown = recommender.recommend(view)
+    parts = [recommender.recommend(view_of(DATA, part)) for part in np.split(TRAINED, [1, 20])]
+    evens = TRAINED[TRAINED % 2 == 0]
+    turned = Ragged.from_rows([[1, 3, 5, 7, 9, 11, 13]] * len(evens))
+    never_trained = view_of(DATA, np.array([N_USERS - 1]), Ragged.from_rows([[1, 3, 5]]))
+    return {
+        "own taste": float(same_taste(view, shown).mean()),
+        "seen shown": int(view.seen[TRAINED, shown].sum()),
+        "blocks matter": not np.array_equal(shown, np.concatenate(parts)),
+        "fits alike": np.array_equal(shown, fit_lenskit(DATA.interactions, scorer).recommend(view)),
+        "turned with the clicks": float(
+            (recommender.recommend(view_of(DATA, evens, turned)) % 2 == 1).mean()
+        ),
+        "for a stranger": int(recommender.recommend(never_trained)[0]),
+        "described": recommender.describe(),
+    }
+
+
+def check_ids() -> dict[str, object]:
+    """LensKit's own recommendations beside the adapter's, with ids and orders of its own."""
+    generator = np.random.default_rng(9)
+    users, items = generator.permutation(TRAINED)[5:], generator.permutation(N_ITEMS - 1)[3:]
+    log = DATA.interactions
+    kept = np.isin(log.user, users) & np.isin(log.item, items)
+    rows = generator.permutation(np.flatnonzero(kept))
+    table = pd.DataFrame(
+        {
+            "user_id": np.array(DATA.user_ids)[log.user[rows]],
+            "item_id": np.array(DATA.catalogue.item_ids)[log.item[rows]],
+            "rating": 1.0 + (log.user[rows] * log.item[rows]) % 5,
+        }
+    )
+    dataset = from_interactions_df(table)
+    own, adapted = [], []
+    for scorer, fold_in in ((ImplicitMFScorer(embedding_size=8), True),
+                            (BiasedMFScorer(embedding_size=8), False)):  # fmt: skip
+        pipeline = topn_pipeline(scorer)
+        pipeline.train(dataset)
+        recommender = LensKitRecommender(
+            pipeline, dataset, DATA.user_ids, DATA.catalogue.item_ids, k=3, fold_in=fold_in
+        )
+        known = np.array([user for user in users if DATA.user_ids[user] in dataset.users])
+        adapted += recommender.recommend(view_of(DATA, known)).tolist()
+        for user in known:
+            ids = recommend(pipeline, DATA.user_ids[user], n=3).ids()
+            own.append(DATA.catalogue.rows(list(ids)).tolist())
+    dropped = view_of(DATA, np.array([N_USERS - 1]), Ragged.empty(1))
+    try:
+        recommender.recommend(dropped)
+        said = ""
+    except ConfigError as error:
+        said = str(error)
+    return {"own": own, "adapted": adapted, "of a dropped user": said}
+
+
+def check_loops() -> dict[str, object]:
+    """Runs of the real loop, as it is and fitted anew."""
+    fit = partial(fit_lenskit, scorer=ImplicitMFScorer(embedding_size=8))
+    once = simulate(DATA, fit(DATA.interactions), Likes(), rounds=6, users=TRAINED)
+    again = simulate(
+        DATA, Retrained(fit, DATA.interactions, every=3), Likes(), rounds=6, users=TRAINED
+    )
+    same = once.exposures["item"] == again.exposures["item"]
+    return {
+        "distinct": bool(once.exposures.groupby("user")["item"].nunique().eq(6).all()),
+        "click rate": float(once.exposures["clicked"].mean()),
+        "same before the fit": bool(same[once.exposures["round"] <= 3].all()),
+        "same after the fit": bool(same[once.exposures["round"] > 3].all()),
+        "refits": again.cost["refits"],
+    }
+
+
+if __name__ == "__main__":
+    found = {name: check_scorer(scorer) for name, scorer in SCORERS.items()}
+    report = {"scorers": found, "ids": check_ids(), "loops": check_loops()}
+    sys.stdout.write(json.dumps(report))
