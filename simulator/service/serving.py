@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -17,6 +16,7 @@ from simulator.errors import ConfigError
 from simulator.service.app import create_app
 from simulator.service.desk import Desk
 from simulator.service.limits import USUAL, Limits
+from simulator.service.signals import signals_to
 
 TOKEN = "NUDGESIM_SERVE_TOKEN"
 """The environment variable with the token; no option, since those can be seen by others."""
@@ -93,7 +93,7 @@ def serve(
     host, port = bound.getsockname()[:2]
     with Desk(agent, limits) as desk:
         server = _Server(desk, create_app(desk, token))
-        with _signals_to(server):
+        with signals_to(server.handle_exit):
             place = f"[{host}]" if ":" in host else host
             say(f"serving {agent.describe()} at http://{place}:{port}; Ctrl-C or SIGTERM ends it")
             server.run([bound])
@@ -117,6 +117,9 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_KEPT_ALIVE,
+                # A body and an answer each have so long; then only callers who read nothing are
+                # left.
+                timeout_graceful_shutdown=math.ceil(2 * desk.limits.seconds) + 1,
             )
         )
         self._desk = desk
@@ -125,22 +128,6 @@ class _Server(uvicorn.Server):
         """Begin to end."""
         self._desk.closing = True
         super().handle_exit(sig, frame)
-
-
-@contextmanager
-def _signals_to(server: uvicorn.Server) -> Iterator[None]:
-    """Signals before and after the server's own time end it as well, instead of the process.
-
-    Uvicorn raises again what it has caught, which would end the process before the engine is
-    closed.
-    """
-    caught = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, server.handle_exit) for number in caught}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _is_loopback(host: str) -> bool:
