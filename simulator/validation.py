@@ -74,7 +74,7 @@ def as_slates(
         ConfigError: If it is not what the loop can show; names the recommender, the first bad
             place in it, and the probable cause.
     """
-    asked = f"{_called(recommender)}.recommend"
+    asked = f"The recommender {_called(recommender)}"
     items = _as_rows(answer, view, data, asked)
     if slate not in (None, items.shape[1]):
         raise ConfigError(
@@ -98,7 +98,7 @@ def as_clicks(answer: object, shown: Exposures, model: object) -> Clicks:
         ConfigError: If it is no `Clicks`, has not a row an exposure, or a number in it is no
             probability.
     """
-    asked, n = f"{_called(model)}.decide", len(shown)
+    asked, n = f"The click model {_called(model)}", len(shown)
     if not isinstance(answer, Clicks):
         raise ConfigError(
             f"{asked} must return Clicks, and gave {_told(answer)}; with probabilities p, return "
@@ -158,9 +158,13 @@ def _as_rows(answer: object, view: RoundView, data: Dataset, asked: str) -> IntA
 
 def _uneven(answer: object) -> str:
     """Where the slates of a list, or of an array of lists, are of unequal length; else empty."""
-    if not isinstance(answer, Sequence | np.ndarray):
+    rows = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if not isinstance(rows, Sequence):
         return ""
-    lengths = [len(row) if isinstance(row, Sequence | np.ndarray) else -1 for row in answer]
+    lengths = [
+        len(row) if isinstance(row, Sequence | np.ndarray) and not isinstance(row, str) else -1
+        for row in rows
+    ]
     other = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
     if other is None or lengths[0] < 0 or lengths[other] < 0:
         return ""
@@ -226,13 +230,14 @@ def _check_range(items: IntArray, view: RoundView, data: Dataset, asked: str) ->
 
 def _check_repeats(items: IntArray, view: RoundView, data: Dataset, recommender: object) -> None:
     """Refuse an item twice in a slate, and what the episode has seen unless that is meant."""
+    gave = f"The recommender {_called(recommender)} gave user"
     ordered = np.sort(items, axis=1)
     twice = np.argwhere(ordered[:, 1:] == ordered[:, :-1])
     if len(twice):
-        row = int(twice[0, 0])
+        row, place = (int(k) for k in twice[0])
         raise ConfigError(
-            f"{_called(recommender)}.recommend gave {_item(data, ordered[row, twice[0, 1]])} twice "
-            f"in one slate to user {data.user_ids[int(view.user[row])]!r} in round {view.round} "
+            f"{gave} {data.user_ids[int(view.user[row])]!r} {_item(data, ordered[row, place])} "
+            f"twice in one slate in round {view.round} "
             f"({len(np.unique(twice[:, 0]))} of {len(items)} slates); draw without replacement."
         )
     if getattr(recommender, "repeats", False):
@@ -250,8 +255,8 @@ def _check_repeats(items: IntArray, view: RoundView, data: Dataset, recommender:
         "may come again, as songs do, give the recommender an attribute `repeats = True`."
     )
     raise ConfigError(
-        f"{_called(recommender)}.recommend gave user {data.user_ids[int(view.user[row])]!r} "
-        f"{_item(data, item)} in round {view.round}, which "
+        f"{gave} {data.user_ids[int(view.user[row])]!r} {_item(data, item)} in round "
+        f"{view.round}, which "
         f"{'is in the history' if known else 'was shown before'} ({len(again)} of {items.size} "
         f"items have been seen). {cause}"
     )
