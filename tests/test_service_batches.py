@@ -118,7 +118,7 @@ def test_who_waits_too_long_hears_so_and_costs_nothing(callers):
     assert "had not begun and was dropped" in waiting.json()["error"]["message"]
     assert "It had begun" in begun.json()["error"]["message"]
     assert not any("Xyzzy" in text for text in engine.prompts)
-    assert desk.given_up == 2
+    assert (desk.accepted, desk.answered) == (3, 1)
 
 
 def test_who_hangs_up_leaves_the_queue(callers):
@@ -128,7 +128,8 @@ def test_who_hangs_up_leaves_the_queue(callers):
         assert engine.began.wait(10)
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/clicks", json=films("forgotten"), timeout=0.1)
-        _until(lambda: desk.given_up == 1)
+        _until(lambda: desk.accepted == 2)
+        _until(lambda: "nudgesim_queue_rows 0.0" in client.get("/metrics").text)
         engine.gate.set()
         assert running.result().status_code == 200
     assert not any("forgotten" in text for text in engine.prompts)

@@ -88,6 +88,22 @@ def test_no_accepted_request_is_lost_at_the_end(number):
 
 
 @pytest.mark.slow
+def test_a_second_interrupt_waits_for_nobody_and_says_who_got_no_answer():
+    with running_service(command=SCRIPTED) as serving:
+        callers = Callers(serving.url, 24)
+        callers.wait_for(10)
+        serving.process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        code, said = serving.end(signal.SIGINT)
+        callers.join()
+    ended = re.search(r"ended: ([\d,]+) requests were accepted; ([\d,]+) were answered", said)
+    assert ended, said
+    assert code == 0
+    assert int(ended.group(2)) == callers.heard["answered"]
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
 def test_the_pocket_agent_serves_as_it_answers(tmp_path):
     """The real command, model and HTTP; a token that is never told; the cache; the end."""
     cache = tmp_path / "answers.sqlite"

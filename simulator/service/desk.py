@@ -14,7 +14,7 @@ from simulator.service.engine_thread import EngineThread
 from simulator.service.faults import ServiceFault
 from simulator.service.limits import USUAL, Limits
 from simulator.service.meters import Meters
-from simulator.service.waiting import Question, WaitingRoom
+from simulator.service.waiting import Question, WaitingRoom, closing_fault
 
 _CALLER_GONE = 499
 """The status, nginx's own, under which a request is counted whose caller has gone."""
@@ -32,7 +32,7 @@ class Desk:
 
     Attributes:
         accepted: Questions that were let in.
-        given_up: Those of them whose caller had gone, or waited too long.
+        answered: Those of them that the engine answered, or failed at.
         closing: Whether new requests are sent away because the service is about to end.
     """
 
@@ -40,7 +40,7 @@ class Desk:
         self.agent = agent
         self.limits = limits
         self.accepted = 0
-        self.given_up = 0
+        self.answered = 0
         self.closing = False
         self._room = WaitingRoom(limits)
         self.meters = Meters(self._usage, lambda: self._room.rows)
@@ -88,9 +88,13 @@ class Desk:
                 timeout=self.limits.seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if answer.done():
-                return answer.result()
-            raise self._give_up(question, gone.done())
+            if not answer.done():
+                raise self._give_up(question, gone.done())
+            self.answered += 1
+            return answer.result()
+        except asyncio.CancelledError:
+            # A second Ctrl-C: the server drops what is under way.
+            raise closing_fault() from None
         finally:
             gone.cancel()
             answer.cancel()
@@ -100,7 +104,6 @@ class Desk:
         return engine.usage() if isinstance(engine, Metered) else {}
 
     def _give_up(self, question: Question, caller_has_gone: bool) -> ServiceFault:
-        self.given_up += 1
         dropped = self._room.leave(question)
         if caller_has_gone:
             return ServiceFault(_CALLER_GONE, "CallerGone", "Nobody waits for this answer.")

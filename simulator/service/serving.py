@@ -98,8 +98,8 @@ def serve(
             say(f"serving {agent.describe()} at http://{place}:{port}; Ctrl-C or SIGTERM ends it")
             server.run([bound])
     say(
-        f"ended: {desk.accepted:,} requests were accepted; {desk.accepted - desk.given_up:,} "
-        f"were answered by the model, {desk.given_up:,} left or waited too long"
+        f"ended: {desk.accepted:,} requests were accepted; {desk.answered:,} were answered, "
+        f"{desk.accepted - desk.answered:,} were given up, by their callers or for want of time"
     )
 
 
