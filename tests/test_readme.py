@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+from contracts import failures
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -14,6 +15,7 @@ def test_the_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> N
     for block in blocks:
         exec(compile(block, "README.md", "exec"), scope)
     assert "similarity" in capsys.readouterr().out
+    assert failures(scope["TestImpatientUser"]) == {}
 
 
 def test_a_users_own_parts_stay_short() -> None:

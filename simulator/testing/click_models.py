@@ -66,6 +66,12 @@ class ClickModelContract:
             f"`clicked` is {answer.clicked.dtype} and must be bool: is it a probability, or 0 and "
             "1? Use Clicks.from_probability, or Clicks.of."
         )
+        for column in ("source", "failure", "reason"):
+            odd = [text for text in getattr(answer, column) if not isinstance(text, str)]
+            assert not odd, (
+                f"`{column}` holds {odd[0]!r} and must hold texts: an undecided row has the source "
+                '"", and what has nothing to say says "".'
+            )
 
     def test_no_rows_get_no_answers(self) -> None:
         """A batch may be empty: a wrapper may have nothing left to ask."""
