@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.domain import Catalogue, Clicks, Dataset, Exposures, Interactions, Ragged
-from simulator.interfaces import RoundView
+from simulator.interfaces import Recommender, RoundView
+from simulator.testing import RecommenderContract
 
 N_USERS, N_ITEMS = 60, 40
 
@@ -57,3 +58,19 @@ class Likes:
     def decide(self, shown: Exposures) -> Clicks:
         liked = np.where(shown.item % 2 == shown.user % 2, 0.9, 0.1).astype(np.float32)
         return Clicks.from_probability(liked, shown.draw, source="taste")
+
+
+def check_contract(made: Recommender) -> list[str]:
+    """The names of the contract's checks, each of which this recommender has passed."""
+
+    class Checked(RecommenderContract):
+        def data(self) -> Dataset:
+            return two_tastes()
+
+        def recommender(self, data: Dataset) -> Recommender:
+            return made
+
+    names = [name for name in dir(Checked) if name.startswith("test_")]
+    for name in names:
+        getattr(Checked(), name)()
+    return names

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from adapter_worlds import N_ITEMS, N_USERS, Likes, same_taste, two_tastes, view_of
+from adapter_worlds import N_ITEMS, N_USERS, Likes, check_contract, same_taste, two_tastes, view_of
 from lenskit import recommend
 from lenskit.als import BiasedMFScorer, ImplicitMFScorer
 from lenskit.data import from_interactions_df
@@ -47,6 +47,7 @@ def check_scorer(scorer: object) -> dict[str, object]:
         ),
         "for a stranger": int(recommender.recommend(never_trained)[0]),
         "described": recommender.describe(),
+        "contract": check_contract(recommender),
     }
 
 

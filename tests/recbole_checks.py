@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from adapter_worlds import N_ITEMS, N_USERS, Likes, same_taste, two_tastes, view_of
+from adapter_worlds import N_ITEMS, N_USERS, Likes, check_contract, same_taste, two_tastes, view_of
 
 from recommender.adapters import RecBoleRecommender, fit_recbole
 from recommender.adapters.recbole import restore_numpy_names
@@ -51,6 +51,7 @@ def check_model(name: str) -> dict[str, object]:
         ),
         "for a stranger": int(recommender.recommend(never_trained)[0]),
         "described": recommender.describe(),
+        "contract": check_contract(recommender),
     }
 
 

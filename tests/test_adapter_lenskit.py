@@ -32,6 +32,7 @@ def test_a_scorer_shows_unseen_items_of_the_users_taste_and_follows_the_clicks(
     assert scorer["for a stranger"] % 2 == 1
     assert scorer["fits alike"]
     assert not scorer["blocks matter"]
+    assert len(scorer["contract"]) >= 5
     assert scorer["described"].startswith("LensKitRecommender(")
 
 

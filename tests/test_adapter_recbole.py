@@ -32,6 +32,7 @@ def test_a_model_shows_unseen_items_of_the_users_taste(found: Any, name: str) ->
     assert model["seen shown"] == 0
     assert model["fits alike"]
     assert not model["blocks matter"]
+    assert len(model["contract"]) >= 5
     assert model["described"] == f"RecBoleRecommender({name}, k=1, fallback=PopularItems)"
 
 

@@ -28,6 +28,7 @@ from simulator import simulate
 from simulator.domain import Dataset, Interactions, Ragged
 from simulator.errors import ConfigError, DataError, MissingExtraError
 from simulator.interfaces import RoundView
+from simulator.testing import RecommenderContract
 
 # implicit turns its own matrix round while fitting, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Method expects CSR input")
@@ -154,6 +155,19 @@ def test_a_run_with_each(
     assert run.exposures["clicked"].mean() > 0.7
 
 
+class TestImplicitContract(RecommenderContract):
+    def data(self) -> Dataset:
+        return two_tastes()
+
+    def recommender(self, data: Dataset) -> LibraryRecommender:
+        return FITS["implicit ALS"](data.interactions)
+
+
+class TestCornacContract(TestImplicitContract):
+    def recommender(self, data: Dataset) -> LibraryRecommender:
+        return FITS["Cornac EASE"](data.interactions)
+
+
 def shuffled(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Another order of the users and items, in which some are missing."""
     generator = np.random.default_rng(9)
@@ -227,6 +241,15 @@ def test_ids_of_another_data_set_are_refused(data: Dataset) -> None:
         Numbering.of_ids(["u1", "u2"], ["a"], users=[1, 2], items=["a"])
     with pytest.raises(DataError, match="none of the 1 items"):
         Numbering.of_ids(["1", "2"], ["b"], users=[1, 2], items=["a"])
+
+
+def test_a_numbering_of_another_matrix_is_refused() -> None:
+    model = als()
+    model.fit(csr_matrix(np.eye(4, dtype=np.float32)), show_progress=False)
+    with pytest.raises(DataError, match="up to item 4, and the model has 4 items"):
+        ImplicitRecommender(model, Numbering.same(4, 5))
+    with pytest.raises(DataError, match="up to user 5, and the model has 4 users"):
+        ImplicitRecommender(model, Numbering.same(6, 4))
 
 
 def test_numbers_and_words_are_the_same_id() -> None:

@@ -18,6 +18,7 @@ from recommender.top_k import TopK
 from simulator import simulate
 from simulator.domain import Clicks, Dataset, Exposures
 from simulator.errors import ConfigError
+from simulator.testing import RecommenderContract
 
 TRAINED = np.arange(N_USERS - 1)
 
@@ -123,6 +124,15 @@ def test_a_callable_is_asked_by_ids_and_need_not_know_what_was_seen(data: Datase
         start = ids.index(data.catalogue.item_ids[view.history[row][-1]])
         order = data.catalogue.rows(ids[start:] + ids[:start])
         assert shown[row].tolist() == [i for i in order if not view.seen[row, i]][:2]
+
+
+class TestByIdsContract(RecommenderContract):
+    def data(self) -> Dataset:
+        return two_tastes()
+
+    def recommender(self, data: Dataset) -> ByIds:
+        function = partial(after_the_newest, sorted(data.catalogue.item_ids))
+        return ByIds(function, data.user_ids, data.catalogue.item_ids, k=2)
 
 
 def test_the_users_that_are_asked_about_are_those_of_the_rows(data: Dataset) -> None:

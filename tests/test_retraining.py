@@ -17,6 +17,7 @@ from simulator import simulate
 from simulator.domain import Clicks, Dataset, Exposures, Interactions, Vectors
 from simulator.errors import ConfigError
 from simulator.interfaces import Learner, RoundView
+from simulator.testing import RecommenderContract
 
 USERS = np.arange(N_USERS - 1)
 
@@ -56,7 +57,6 @@ def test_it_is_fitted_after_every_kth_round_on_all_clicks_so_far(data: Dataset) 
     assert run.cost["refits"] == 2
 
 
-@pytest.mark.filterwarnings("ignore:Method expects CSR input")
 def test_what_is_shown_changes_with_the_first_fit_and_not_before(data: Dataset) -> None:
     fit = partial(fit_implicit, model=als())
     once, again = (
@@ -84,7 +84,6 @@ def test_clicks_come_after_the_log_in_the_order_of_rounds_and_positions() -> Non
     assert grown.rating.tolist() == [3, 5, 5, 5, 5, 5, 5]
 
 
-@pytest.mark.filterwarnings("ignore:Method expects CSR input")
 def test_a_resumed_run_equals_an_undisturbed_one(data: Dataset, tmp_path: Path) -> None:
     def play(out: Path, clicks: object) -> None:
         recommender = Retrained(partial(fit_implicit, model=als()), data.interactions, every=2)
@@ -132,3 +131,11 @@ def test_a_view_goes_through(data: Dataset) -> None:
     view = RoundView(1, 0, one, one, data.interactions.histories.take(one), seen)
     assert recommender.recommend(view).shape == (1,)
     assert recommender.describe() == "Retrained(PopularItems, every=1)"
+
+
+class TestRetrainedContract(RecommenderContract):
+    def data(self) -> Dataset:
+        return two_tastes()
+
+    def recommender(self, data: Dataset) -> Retrained:
+        return Retrained(partial(fit_implicit, model=als()), data.interactions, every=2)

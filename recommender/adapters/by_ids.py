@@ -24,7 +24,7 @@ class ByIds(LibraryRecommender):
     """A callable that ranks item ids for user ids: a library, a service, a table of yesterday's.
 
     It is asked for as many items as a user may have seen, and k more, and need not leave out what
-    a user has seen. Ids that the catalogue lacks are passed over.
+    a user has seen. Ids that the catalogue lacks are passed over; 7 and "7" are the same id.
 
     Args:
         function: See `RankedIds`.
@@ -46,7 +46,7 @@ class ByIds(LibraryRecommender):
         super().__init__(len(item_ids), k=k, fallback=fallback)
         self._function = function
         self._user_ids, self._item_ids = list(user_ids), list(item_ids)
-        self._row_of = {item_id: row for row, item_id in enumerate(self._item_ids)}
+        self._row_of = {str(item_id): row for row, item_id in enumerate(self._item_ids)}
 
     def scores(self, view: RoundView) -> FloatArray:
         """The place in the callable's list, the first highest; NaN for what is not in it."""
@@ -64,7 +64,8 @@ class ByIds(LibraryRecommender):
             )
         scores = np.full(view.seen.shape, np.nan)
         for row, ranked in enumerate(answer):
-            known = [self._row_of[i] for i in dict.fromkeys(ranked) if i in self._row_of]
+            ids = dict.fromkeys(map(str, ranked))
+            known = [self._row_of[item_id] for item_id in ids if item_id in self._row_of]
             scores[row, known] = np.arange(len(known), 0, -1)
         return scores
 

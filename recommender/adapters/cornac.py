@@ -29,9 +29,10 @@ class CornacRecommender(LibraryRecommender):
     """A fitted model of Cornac.
 
     Next-item models (GRU4Rec, SASRec) are given each user's present history, and so follow
-    simulated clicks. All others answer with the user as of training time: Cornac folds nothing in;
-    `recommender.Retrained` fits them anew. Models that Cornac can search by vectors (matrix
-    factorisation and its kin, LightGCN) are asked for all users at once, the rest one by one.
+    simulated clicks. All others answer with the user as of training time, since Cornac folds
+    nothing in; `recommender.retraining.Retrained` fits them anew. Models that Cornac can search by
+    vectors (matrix factorisation and its kin, LightGCN) are asked for all users at once, the rest
+    one by one.
 
     Args:
         model: Fitted.

@@ -6,6 +6,7 @@ https://github.com/benfred/implicit, by B. Frederickson.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ class ImplicitRecommender(LibraryRecommender):
             the ids in the matrix's order); None where they are our users and items.
         k: Items an episode.
         fallback: See `LibraryRecommender`.
+
+    Raises:
+        ConfigError: If the model's training has diverged.
+        DataError: If the numbering is of another matrix.
     """
 
     def __init__(
@@ -53,10 +58,12 @@ class ImplicitRecommender(LibraryRecommender):
             self._n_known = len(self._search)
             self._folds_in = _folds_in(self.model, self._n_known)
             numbering = numbering or Numbering.same(len(self._users), self._n_known)
+            numbering.check(len(self._users), self._n_known)
         else:
             self._n_known = self._similarity.shape[0]
-            # It knows no users, so their number is of no importance.
+            # It knows no users, so their numbers are of no importance.
             numbering = numbering or Numbering.same(0, self._n_known)
+            numbering.check(None, self._n_known)
         self.numbering = numbering
         super().__init__(numbering.n_items, k=k, fallback=fallback)
 
@@ -106,7 +113,9 @@ def fit_implicit(interactions: Interactions, model: Any, *, k: int = 1) -> Impli
     )
     fitted = copy.deepcopy(model)
     # implicit has threads of its own, and those of a BLAS inside them only slow it down.
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
+        # Its neighbours turn the matrix round by themselves, and complain of that.
+        warnings.filterwarnings("ignore", message="Method expects CSR input")
         fitted.fit(matrix, show_progress=False)
     return ImplicitRecommender(
         fitted,

@@ -51,6 +51,19 @@ class Numbering:
         """
         return cls(_matched("user", user_ids, users), _matched("item", item_ids, items))
 
+    def check(self, n_users: int | None, n_items: int) -> None:
+        """Refuse numbers that a model of so many users (None: of any) and items cannot have given.
+
+        Raises:
+            DataError: If there is one.
+        """
+        for kind, number, size in (("user", self.user, n_users), ("item", self.item, n_items)):
+            if size is not None and number.max(initial=-1) >= size:
+                raise DataError(
+                    f"The numbering goes up to {kind} {number.max()}, and the model has {size} "
+                    f"{kind}s; number them as the model was trained."
+                )
+
     @property
     def n_items(self) -> int:
         """Items of ours."""

@@ -39,7 +39,7 @@ class RecBoleRecommender(LibraryRecommender):
 
     Sequential models (GRU4Rec, SASRec, BERT4Rec) are given each user's present history, and so
     follow simulated clicks and answer for users they were not trained on. All others answer with
-    the user as of training time; `recommender.Retrained` fits them anew. Models without
+    the user as of training time; `recommender.retraining.Retrained` fits them anew. Models without
     `full_sort_predict` (NeuMF, the context-aware ones) are asked pair by pair, in batches.
 
     Args:
