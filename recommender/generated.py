@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -92,8 +93,9 @@ class GeneratedItems:
         check_room(view, self.k)
         answers = self._answers(view)
         chosen = np.full((len(view), self.k), _NOTHING, dtype=np.int32)
+        find = cache(self._find)
         for row, answer in enumerate(answers):
-            items = self._read(answer, view.seen[row])
+            items = self._read(answer, view.seen[row], find)
             chosen[row, : len(items)] = items
         short = np.flatnonzero((chosen == _NOTHING).any(axis=1))
         if len(short):
@@ -122,13 +124,15 @@ class GeneratedItems:
             written.extend(answer)
         return [written[number] for number in asked]
 
-    def _read(self, answer: Any, seen: BoolArray) -> list[int]:
+    def _read(
+        self, answer: Any, seen: BoolArray, find: Callable[[str | int], Sequence[int]]
+    ) -> list[int]:
         """The items to show that an answer names, at most k; what is dropped is counted."""
         items: list[int] = []
         for named in _candidates(answer):
             if len(items) == self.k:
                 break
-            found = self._find(named)
+            found = find(named)
             unseen = next((row for row in found if not seen[row] and row not in items), None)
             if unseen is not None:
                 items.append(unseen)
@@ -141,9 +145,9 @@ class GeneratedItems:
         """Catalogue rows that a text or a number may stand for."""
         if isinstance(named, int):
             return [named] if 0 <= named < len(self._titles) else []
-        text = named.strip()
-        by_id = [self._row_of[text]] if text in self._row_of else []
-        return self._index.find(written_title(text)) or by_id
+        title = written_title(named)
+        by_id = [self._row_of[text] for text in (named.strip(), title) if text in self._row_of]
+        return self._index.find(title) or by_id[:1]
 
     def _filled(self, view: RoundView, chosen: IntArray, answer: Any) -> IntArray:
         """`chosen` with the fallback's items in the places that have none."""

@@ -38,6 +38,11 @@ class FunctionOfView:
 
     function: Callable[[RoundView], IntArray]
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it means to show items again: the function's own attribute `repeats`."""
+        return bool(getattr(self.function, "repeats", False))
+
     def recommend(self, view: RoundView) -> IntArray:
         """What the function says."""
         return self.function(view)

@@ -47,6 +47,7 @@ def test_a_generator_reads_titles_and_answers_titles(data: Dataset) -> None:
         ("Film 99\nFilm 7\nFilm 8", 7),
         (["Film 99", "Film 7"], 7),
         ("i7", 7),
+        ("2. i7", 7),
         (7, 7),
         (np.int64(7), 7),
         (np.array([99, -1, 7]), 7),

@@ -40,6 +40,16 @@ def test_a_function_of_a_view_plays(data: Dataset) -> None:
     assert run.manifest["config"]["recommender"] == "slates"
 
 
+def test_a_function_may_mean_to_repeat(data: Dataset) -> None:
+    def always(view: RoundView) -> Any:
+        return np.full(len(view), 7)
+
+    with pytest.raises(ConfigError, match="always gave user.*`repeats = True`"):
+        play(data, always)
+    always.repeats = True  # type: ignore[attr-defined]  # as the message says
+    assert set(play(data, always).exposures["item"]) == {7}
+
+
 def test_scorers_and_generators_learn_and_are_metered(data: Dataset) -> None:
     class Learning:
         def __init__(self) -> None:
