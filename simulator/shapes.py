@@ -19,13 +19,16 @@ RecommenderLike: TypeAlias = Recommender | Scorer | Generator | Callable[..., An
 """What `as_recommender` understands."""
 
 _SHAPES = """a recommender is one of
-  - an object with recommend(view), or a function f(view): catalogue rows of shape (n,), or (n, k)
-    for slates
-  - a pointwise scorer, an object with score(users, items) or a function f(users, items): a number
-    for each pair; the best unseen item is shown, TopK(scorer, k) shows slates
-  - a generator, an object with generate(histories) or a function f(histories): the next titles or
-    item ids for each list of titles; GeneratedItems(generator, catalogue, k) shows slates
+  - a function of a view, f(view), or an object with recommend(view); a catalogue row for each
+    episode, shape (n,)
+  - a slate builder: the same with k rows for each episode, shape (n, k)
+  - a pointwise scorer: an object with score(users, items), or a function f(users, items); a number
+    for each pair. The best unseen item is shown; TopK(scorer, k) shows slates
+  - a generator: an object with generate(histories), or a function f(histories); the next titles or
+    item ids for each list of titles. GeneratedItems(generator, catalogue, k) shows slates
 Parameters are told by these names."""
+_PREDICTS = """
+A model with predict(X) is made a scorer by recommender.adapters.Predictor(model, features)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ def as_recommender(thing: RecommenderLike, data: Dataset) -> Recommender:
         return GeneratedItems(shaped, data.catalogue)
     if _takes(thing, "view"):
         return FunctionOfView(shaped)
-    raise ConfigError(f"{_said(thing)}, and {_SHAPES}")
+    predicts = _PREDICTS if callable(getattr(thing, "predict", None)) else ""
+    raise ConfigError(f"{_said(thing)}, and {_SHAPES}{predicts}")
 
 
 def _takes(function: object, *names: str) -> bool:

@@ -44,7 +44,7 @@ def test_a_function_may_mean_to_repeat(data: Dataset) -> None:
     def always(view: RoundView) -> Any:
         return np.full(len(view), 7)
 
-    with pytest.raises(ConfigError, match="always gave user.*`repeats = True`"):
+    with pytest.raises(ConfigError, match=r"always gave user.*`repeats = True`"):
         play(data, always)
     always.repeats = True  # type: ignore[attr-defined]  # as the message says
     assert set(play(data, always).exposures["item"]) == {7}
@@ -125,5 +125,7 @@ def test_anything_else_is_told_the_four_shapes(data: Dataset, thing: Any, words:
     with pytest.raises(ConfigError, match=words) as caught:
         play(data, thing)
     if not isinstance(thing, type):
+        told = str(caught.value)
         for shape in ("recommend(view)", "f(view)", "score(users, items)", "generate(histories)"):
-            assert shape in str(caught.value)
+            assert shape in told
+        assert ("Predictor(model, features)" in told) == hasattr(thing, "predict")
