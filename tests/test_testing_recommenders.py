@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from contracts import checks_of, failures, require_only
 
+from prompts import PromptRenderer, load_template
 from recommender import (
     IPG,
     GeneratedItems,
@@ -19,7 +20,10 @@ from recommender import (
     RandomItems,
     TopK,
 )
+from recommender.nudge import LLMIPP
+from recommender.retraining import Retrained
 from simulator.domain import Dataset, Vectors
+from simulator.engines import ScriptedEngine
 from simulator.seeding import generator
 from simulator.testing import RecommenderContract
 
@@ -57,6 +61,15 @@ def written(histories: Any) -> Any:
         lambda data: lambda view: np.argsort(view.seen, axis=1, kind="stable")[:, :4],
         lambda data: liking,
         lambda data: TopK(liking, 5),
+        lambda data: Retrained(PopularItems, data.interactions),
+        lambda data: LLMIPP(
+            ScriptedEngine(text=lambda text: "Film 3\nFilm 30\nFilm 41\nFilm 99"),
+            PromptRenderer(load_template("movies/path-en", steps=4), data.catalogue).render,
+            data.catalogue.titles,
+            data.interactions.histories,
+            rounds=4,
+            beyond=PopularItems(data.interactions),
+        ),
         lambda data: GeneratedItems(
             written, data.catalogue, 3, fallback=PopularItems(data.interactions)
         ),
