@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,10 +167,15 @@ def test_a_failure_counts_where_it_was_examined() -> None:
     assert not clicks.clicked[failed].any()
 
 
-def test_below_a_failure_a_cascade_says_only_what_is_certain() -> None:
+@pytest.mark.parametrize(("after_click", "after_no_click"), [(0.2, 0.7), (0.7, 0.2)])
+def test_below_a_failure_a_cascade_says_only_what_is_certain(
+    after_click: float, after_no_click: float
+) -> None:
+    def cascade(model: ClickModel) -> CascadeExamination:
+        return CascadeExamination(model, after_click=after_click, after_no_click=after_no_click)
+
     shown = slates(4_000)
-    cascade = CascadeExamination(ByItem(fails=shown.item == 1), after_click=0.2, after_no_click=0.7)
-    clicks = cascade.decide(shown)
+    clicks = cascade(ByItem(fails=shown.item == 1)).decide(shown)
     source, failure = clicks.source.reshape(-1, 4), clicks.failure.reshape(-1, 4)
     failing = source[:, 1] == ""
     assert (failure[:, 1] == "no answer").all()
@@ -186,10 +192,44 @@ def test_below_a_failure_a_cascade_says_only_what_is_certain() -> None:
     # Every click that is told would be told had the failing rows been answered either way.
     for answer in (True, False):
         answered = ByItem(tuple(float(answer) if k == 1 else a for k, a in enumerate(ATTRACTION)))
-        same = CascadeExamination(answered, after_click=0.2, after_no_click=0.7).decide(shown)
+        same = cascade(answered).decide(shown)
         told = ~clicks.undecided & (shown.item != 1)
         assert np.array_equal(same.clicked[told], clicks.clicked[told])
         assert np.array_equal(same.source[told], clicks.source[told])
+
+
+def test_a_failure_of_ones_own_stays_where_examination_is_unknown_too() -> None:
+    shown = slates(200)
+    failing = ByItem(fails=(shown.item == 0) | (shown.item == 1))
+    failure = CascadeExamination(failing).decide(shown).failure.reshape(-1, 4)
+    assert set(failure[:, 1]) == {"no answer"}
+    assert set(failure[:, 2]) == {UNKNOWN}
+
+
+def test_what_an_undecided_row_says_besides_is_not_believed() -> None:
+    class Hasty:
+        def decide(self, shown: Exposures) -> Clicks:
+            clicks = ByItem((1.0,) * 4).decide(shown)
+            clicks.source[:], clicks.failure[:] = "", "no answer"
+            return clicks
+
+    for model in (PositionExamination(Hasty(), [0.5] * 4), CascadeExamination(Hasty())):
+        clicks = model.decide(slates(50))
+        assert not clicks.clicked.any()
+        assert np.isnan(clicks.probability).all()
+
+
+def test_what_is_never_reached_is_never_clicked_whatever_is_unknown() -> None:
+    class Silent:
+        def decide(self, shown: Exposures) -> Clicks:
+            return Clicks.of(shown.draw < 0.5, source="silent")
+
+    leaving = CascadeExamination(
+        Silent(), after_click=(0, 0.5, 0.5, 0.5), after_no_click=(0, 1, 1, 1)
+    )
+    p = leaving.decide(slates(20)).probability.reshape(-1, 4)
+    assert np.isnan(p[:, 0]).all()
+    assert not p[:, 1:].any()
 
 
 def test_where_going_on_ignores_clicks_a_failure_above_hides_nothing() -> None:
@@ -237,6 +277,14 @@ def test_a_fallback_belongs_inside_a_cascade() -> None:
 def test_a_slate_in_pieces_is_refused(rows: list[int], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         CascadeExamination(ByItem()).decide(slates(3).take(np.array(rows)))
+
+
+@pytest.mark.parametrize("column", ["target", "round"])
+def test_rows_of_two_episodes_or_rounds_are_no_slate(column: str) -> None:
+    shown = slates(1)
+    mixed: Any = {column: np.array([1, 1, 2, 2], dtype=np.int32)}
+    with pytest.raises(ConfigError, match=r"Row 2 .* position 2 without position 1"):
+        CascadeExamination(ByItem()).decide(replace(shown, **mixed))
 
 
 def test_nothing_shown_is_nothing_clicked() -> None:
@@ -322,6 +370,19 @@ def test_the_examination_of_a_log_is_found_again(eta: float) -> None:
     truth = inverse_rank(8, eta)  # the click rates of 6000 slates are good to about 0.02
     assert np.abs(fit_examination(shown, clicked) - truth).max() < 0.05
     assert np.abs(fit_examination(shown, clicked, Told(attraction)) - truth).max() < 0.05
+
+
+def test_rows_whose_attraction_is_not_known_are_left_out() -> None:
+    shown, clicked, attraction = biased_log(1.0)
+    some = np.where(shown.user % 2 == 0, attraction, np.nan)
+
+    class Half:
+        def decide(self, shown: Exposures) -> Clicks:
+            return Clicks.of(np.zeros(len(shown), dtype=bool), source="half", probability=some)
+
+    known = shown.user % 2 == 0
+    alone = fit_examination(shown.take(known), clicked[known], Told(attraction[known]))
+    assert np.allclose(fit_examination(shown, clicked, Half()), alone, atol=1e-5)
 
 
 def test_popular_items_on_top_are_not_taken_for_examination() -> None:
