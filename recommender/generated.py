@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.checks import check_at_least
 from recommender.nudge.title_index import TitleIndex, written_title
+from recommender.standing_in import stand_in
 from recommender.top_k import check_room
 from recommender.unseen import check_view
 from simulator.describe import describe
@@ -165,8 +166,7 @@ class GeneratedItems:
         for place in range(self.k):
             rows = np.flatnonzero(chosen[:, place] == _NOTHING)
             if len(rows):
-                items = np.asarray(self.fallback.recommend(replace(view, seen=seen).take(rows)))
-                chosen[rows, place] = items.reshape(len(rows), -1)[:, 0]
+                chosen[rows, place] = stand_in(self.fallback, replace(view, seen=seen).take(rows))
                 seen[rows, chosen[rows, place]] = True
                 self._counts["generated_by_fallback"] += len(rows)
         return chosen

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from played import check_played, play, view_of
+from played import check_played, liking, play, view_of
 
-from recommender import GeneratedItems, PopularItems
+from recommender import GeneratedItems, PopularItems, TopK
 from simulator.describe import describe
 from simulator.domain import Dataset
 from simulator.errors import ConfigError
-from simulator.shapes import as_recommender
+from simulator.shapes import FunctionOfView, as_recommender
 
 
 def test_a_generator_reads_titles_and_answers_titles(data: Dataset) -> None:
@@ -116,3 +116,30 @@ def test_a_generator_answers_each_history(data: Dataset) -> None:
             )
     with pytest.raises(ConfigError, match=r"titles, item ids or catalogue rows; this is 0\.5"):
         GeneratedItems(lambda histories: [0.5], data.catalogue).recommend(view_of(data, [0]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda view: view.seen * 0.5, r"integer catalogue rows of shape \(2,\)"),
+        (lambda view: view.seen.argmin(axis=1)[1:], r"it gave int64 of shape \(1,\)"),
+        (lambda view: np.full(len(view), 60), r"gave user 0 row 60, outside 0\.\.59 \(2 of 2"),
+        (lambda view: view.seen.argmax(axis=1), "which the user has seen"),
+    ],
+)
+def test_a_fallback_is_held_to_what_recommenders_owe(
+    data: Dataset, answer: Any, words: str
+) -> None:
+    declared = GeneratedItems(
+        lambda histories: [""] * len(histories), data.catalogue, fallback=FunctionOfView(answer)
+    )
+    with pytest.raises(ConfigError, match=f"The fallback <lambda> .*{words}"):
+        declared.recommend(view_of(data, [0, 1]))
+
+
+def test_a_fallback_that_shows_slates_gives_its_first_item(data: Dataset) -> None:
+    view = view_of(data, [0, 1])
+    declared = GeneratedItems(
+        lambda histories: [""] * len(histories), data.catalogue, fallback=TopK(liking, 4)
+    )
+    assert np.array_equal(declared.recommend(view), TopK(liking).recommend(view))
