@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -38,13 +38,17 @@ class Retrained:
         self.every = every
         self._fit = fit
         self._log = interactions
-        self._rounds_known = 0
-        self._spent: Counter[str] = Counter()
-        self.recommender = fit(interactions)
+        self._learnt = b""
+        self._refits = 0
+        self._earlier: Mapping[str, float] = {}
+        self._at_start = fit(interactions)
+        self.recommender = self._at_start
         """The present one."""
 
     def recommend(self, view: RoundView) -> IntArray:
-        """What the present recommender shows."""
+        """What the present recommender shows; that of the start in round 1, in each run anew."""
+        if view.round == 1 and self._learnt:
+            self._take(self._at_start, b"")
         return self.recommender.recommend(view)
 
     def learn(self, user: IntArray, shown: IntArray, clicked: BoolArray) -> None:
@@ -56,22 +60,43 @@ class Retrained:
             clicked: bool, of the same shape.
         """
         due = shown.shape[1] // self.every * self.every
-        if due == self._rounds_known:
-            return
-        if isinstance(self.recommender, Metered):
-            self._spent.update(self.recommender.usage())
-        self.recommender = self._fit(with_clicks(self._log, user, shown[:, :due], clicked[:, :due]))
-        self._rounds_known = due
-        self._spent["refits"] += 1
+        lesson = (user, shown[:, :due], clicked[:, :due])
+        # A digest, and not the number of rounds, since one object may serve several runs.
+        digest = _digest(*lesson) if due else b""
+        if digest != self._learnt:
+            known = self._fit(with_clicks(self._log, *lesson)) if due else self._at_start
+            self._take(known, digest)
+
+    def _take(self, recommender: Recommender, learnt: bytes) -> None:
+        if self.recommender is not self._at_start:
+            self._earlier = _sums(self._earlier, _counters(self.recommender))
+        self.recommender, self._learnt = recommender, learnt
+        self._refits += bool(learnt)
 
     def usage(self) -> Mapping[str, float]:
         """`refits`, and the counters of all recommenders so far."""
-        own = self.recommender.usage() if isinstance(self.recommender, Metered) else {}
-        return {"refits": 0.0, **(self._spent + Counter(own))}
+        present = {} if self.recommender is self._at_start else _counters(self.recommender)
+        counted = _sums(_counters(self._at_start), _sums(self._earlier, present))
+        return {"refits": float(self._refits), **counted}
 
     def describe(self) -> str:
         """The recommender and how often it is fitted."""
-        return f"Retrained({describe(self.recommender)}, every={self.every})"
+        return f"Retrained({describe(self._at_start)}, every={self.every})"
+
+
+def _digest(*arrays: IntArray | BoolArray) -> bytes:
+    digest = hashlib.blake2b()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.digest()
+
+
+def _counters(recommender: Recommender) -> Mapping[str, float]:
+    return recommender.usage() if isinstance(recommender, Metered) else {}
+
+
+def _sums(one: Mapping[str, float], other: Mapping[str, float]) -> Mapping[str, float]:
+    return {key: one.get(key, 0.0) + other.get(key, 0.0) for key in {**one, **other}}
 
 
 def with_clicks(

@@ -109,6 +109,41 @@ def test_a_resumed_run_equals_an_undisturbed_one(data: Dataset, tmp_path: Path) 
     assert len(whole) == 6
 
 
+def test_counters_of_all_fits_add_up(data: Dataset) -> None:
+    class Counting(PopularItems):
+        def recommend(self, view: RoundView) -> np.ndarray:
+            self.asked = getattr(self, "asked", 0) + len(view)
+            return super().recommend(view)
+
+        def usage(self) -> dict[str, float]:
+            return {"asked": getattr(self, "asked", 0), "nothing": 0}
+
+    recommender = Retrained(Counting, data.interactions, every=2)
+    run = simulate(data, recommender, Likes(), rounds=5, users=USERS)
+    assert recommender.usage() == {"refits": 2, "asked": 5 * len(USERS), "nothing": 0}
+    assert run.cost["asked"] == 5 * len(USERS)
+    again = simulate(data, recommender, Likes(), rounds=5, users=USERS)
+    assert recommender.usage() == {"refits": 4, "asked": 10 * len(USERS), "nothing": 0}
+    assert again.cost["asked"] == 5 * len(USERS)
+
+
+def test_each_run_starts_from_the_log_alone(data: Dataset) -> None:
+    fit = partial(fit_implicit, model=als())
+    recommender = Retrained(fit, data.interactions, every=2)
+    first, second = (
+        simulate(data, recommender, Likes(), rounds=5, users=USERS).exposures for _ in range(2)
+    )
+    assert first["item"].equals(second["item"])
+
+
+def test_another_run_with_as_many_rounds_is_another_lesson(data: Dataset) -> None:
+    recommender, given = retrained(data, every=2)
+    shown = np.arange(4, dtype=np.int32).reshape(2, 2, 1)
+    for clicked in (np.ones(shown.shape, bool), np.ones(shown.shape, bool), shown > 1):
+        recommender.learn(np.array([0, 1]), shown, clicked)
+    assert [len(log) - len(data.interactions) for log in given] == [0, 4, 2]
+
+
 def test_settings_out_of_range_are_refused(data: Dataset) -> None:
     with pytest.raises(ConfigError, match="every=0"):
         retrained(data, every=0)

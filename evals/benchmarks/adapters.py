@@ -49,9 +49,9 @@ _EVERY = 3
 _RECBOLE = {"train_batch_size": 2048, "embedding_size": 32}
 _SEQUENCE = {
     "train_neg_sample_args": None,
-    "MAX_ITEM_LIST_LENGTH": 20,
+    "MAX_ITEM_LIST_LENGTH": 10,
     "hidden_size": 32,
-    "epochs": 3,
+    "epochs": 2,
     "learning_rate": 0.01,
 }
 
