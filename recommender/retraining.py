@@ -87,7 +87,7 @@ class Retrained:
 def _digest(*arrays: IntArray | BoolArray) -> bytes:
     digest = hashlib.blake2b()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
 
 
