@@ -226,26 +226,42 @@ def test_the_pocket_agent_passes() -> None:
     engine.close()
 
 
+MINE = """
+import numpy as np
+from recommender import RandomItems
+from simulator import Clicks
+from simulator.engines import ScriptedEngine
+from simulator.testing import ClickModelContract, EngineContract, RecommenderContract
+
+class Mine:
+    def decide(self, shown):
+        p = np.random.random(len(shown))
+        return Clicks.from_probability(p, shown.draw, source="mine")
+
+class TestMine(ClickModelContract):
+    def click_model(self):
+        return Mine()
+
+class TestRandomItems(RecommenderContract):
+    def recommender(self, data):
+        return RandomItems()
+
+class TestScripted(EngineContract):
+    test_a_label_of_several_tokens_is_refused = None
+    test_an_overlong_prompt_fails_alone = None
+    def engine(self):
+        return ScriptedEngine(0.5)
+"""
+
+
 @pytest.mark.slow
 def test_three_lines_are_enough_for_pytest(tmp_path: Path) -> None:
-    (tmp_path / "test_mine.py").write_text(
-        "import numpy as np\n"
-        "from simulator import Clicks\n"
-        "from simulator.testing import ClickModelContract\n"
-        "class Mine:\n"
-        "    def decide(self, shown):\n"
-        "        p = np.random.random(len(shown))\n"
-        "        return Clicks.from_probability(p, shown.draw, source='mine')\n"
-        "class TestMine(ClickModelContract):\n"
-        "    def click_model(self):\n"
-        "        return Mine()\n",
-        encoding="utf-8",
-    )
+    (tmp_path / "test_mine.py").write_text(MINE, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=tmp_path,
     )
-    assert "1 failed, 4 passed, 2 skipped" in done.stdout, done.stdout
+    assert "1 failed, 20 passed, 2 skipped" in done.stdout, done.stdout
     assert "does it draw from a generator of its own" in " ".join(done.stdout.split())
