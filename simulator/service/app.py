@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -49,10 +49,13 @@ def create_app(desk: Desk, token: str | None = None) -> ASGIApp:
 
 
 def _add_questions(app: FastAPI, desk: Desk) -> None:
+    # For callers who do not care which luck they get; anew with every start.
+    seeds = np.random.default_rng()
+
     @app.post("/v1/clicks", responses=ASKING)
     async def clicks(asked: Annotated[ClicksRequest, Body()], request: Request) -> ClicksAnswer:
         """Decide whether users click; a decision that failed has `clicked` null and a `failure`."""
-        seed = secrets.randbelow(MOST_SEED + 1) if asked.seed is None else asked.seed
+        seed = int(seeds.integers(MOST_SEED + 1)) if asked.seed is None else asked.seed
         draw = _draws(asked.exposures, seed)
         answer = await desk.answer(
             _question("clicks", asked.exposures, draw, desk), request.receive
@@ -153,4 +156,4 @@ def _label_answers(answers: LabelProbabilities) -> list[LabelAnswer]:
 
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
-    return None if np.isnan(value) else value
+    return None if math.isnan(value) else value
