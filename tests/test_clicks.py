@@ -170,6 +170,8 @@ def test_titles_alone_are_enough() -> None:
     again = agent.click([["Alien"]] * 200, ["Solaris"] * 200, seed=3)
     assert 0.8 < again.clicked.mean() < 1  # everyone has luck of their own
     assert len(agent.click([], [])) == 0
+    agent.click([["Alien"]], ["Heat"], categories={"Heat": ["Crime"], "Other": ["Drama"]})
+    assert engine.prompts[-1].endswith('Recommended: "Heat" (Crime)\nAnswer:')
     for histories, candidates, words in (
         ([["Alien"]], ["Solaris", "Heat"], "repeat a history"),
         ([["Alien"]] * 4, "Heat", "two lists"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -70,19 +70,27 @@ class AgentClicks:
         self._renderer: PromptRenderer | None = None
 
     def click(
-        self, histories: Sequence[Sequence[str]], candidates: Sequence[str], *, seed: int = 0
+        self,
+        histories: Sequence[Sequence[str]],
+        candidates: Sequence[str],
+        *,
+        categories: Mapping[str, Sequence[str]] | None = None,
+        seed: int = 0,
     ) -> Clicks:
         """Decide about titles alone: does the user with history k click candidate k?
 
         Args:
             histories: What each user has accepted, oldest first; n rows, which may be empty.
             candidates: n titles.
+            categories: Of each title (genres, tags, sections), where they are known. A small
+                model, such as the pocket agent, knows few titles and goes by these.
             seed: Of the users' luck.
 
         Raises:
             DataError: If the lengths differ, or a title is empty.
         """
-        return self.decide(shown_titles(histories, candidates, seed=seed))
+        shown = shown_titles(histories, candidates, categories=categories, seed=seed)
+        return self.decide(shown)
 
     def prompts(self, shown: Exposures) -> list[Prompt]:
         """The prompts of these exposures, row for row.
@@ -163,8 +171,14 @@ class AgentClicks:
             for name, value in spent.items()
         }
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Free the engine, where it can be closed."""
+        """Free the engine, where it can be closed; leaving a `with` block does so too."""
         close = getattr(self.engine, "close", None)
         if callable(close):
             close()

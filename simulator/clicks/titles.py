@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,13 +12,18 @@ from simulator.seeding import uniforms
 
 
 def shown_titles(
-    histories: Sequence[Sequence[str]], candidates: Sequence[str], *, seed: int = 0
+    histories: Sequence[Sequence[str]],
+    candidates: Sequence[str],
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
+    seed: int = 0,
 ) -> Exposures:
     """Candidate k shown to a user with history k.
 
     Args:
         histories: What each user has accepted, oldest first; n rows, which may be empty.
         candidates: n titles.
+        categories: Of each title (genres, tags, sections), where they are known.
         seed: Of the users' luck.
 
     Raises:
@@ -32,6 +37,7 @@ def shown_titles(
     n = len(candidates)
     titles = list(dict.fromkeys([*(title for row in histories for title in row), *candidates]))
     row_of = {title: row for row, title in enumerate(titles)}
+    of_title = categories or {}
     user = np.arange(n, dtype=np.int32)
     return Exposures(
         user=user,
@@ -41,5 +47,5 @@ def shown_titles(
         position=np.zeros(n, dtype=np.int32),
         history=Ragged.from_rows([[row_of[title] for title in row] for row in histories]),
         draw=uniforms(seed, "click", user, -1, 1),
-        catalogue=Catalogue(titles, titles, [()] * len(titles)),
+        catalogue=Catalogue(titles, titles, [tuple(of_title.get(t, ())) for t in titles]),
     )
