@@ -10,7 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.clicks import AgentClicks, Cascade, DistributionClicks, Fallback
+    from simulator.clicks import (
+        AgentClicks,
+        Cascade,
+        CascadeExamination,
+        DistributionClicks,
+        Fallback,
+        PositionExamination,
+    )
     from simulator.data import load_dataset
     from simulator.domain import (
         Catalogue,
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AgentClicks": "clicks",
     "Cascade": "clicks",
+    "CascadeExamination": "clicks",
     "Catalogue": "domain",
     "ClickModel": "interfaces",
     "Clicks": "domain",
@@ -43,6 +51,7 @@ _HOMES = {
     "FixedWeight": "preference",
     "Interactions": "domain",
     "NudgesimError": "errors",
+    "PositionExamination": "clicks",
     "Ragged": "domain",
     "Recommender": "interfaces",
     "RoundView": "interfaces",
@@ -57,6 +66,7 @@ _HOMES = {
 __all__ = [
     "AgentClicks",
     "Cascade",
+    "CascadeExamination",
     "Catalogue",
     "ClickModel",
     "Clicks",
@@ -68,6 +78,7 @@ __all__ = [
     "FixedWeight",
     "Interactions",
     "NudgesimError",
+    "PositionExamination",
     "Ragged",
     "Recommender",
     "RoundView",

@@ -11,6 +11,7 @@ PACKAGES = (
     "simulator.domain",
     "simulator.engines",
     "simulator.experiment",
+    "simulator.testing",
     "prompts",
     "recommender",
     "recommender.embeddings",
