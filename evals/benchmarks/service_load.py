@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import httpx
 import numpy as np
 
 from prompts import load_template, shipped_examples
@@ -43,6 +43,7 @@ _RAMP = 1.0
 """Seconds of load before answers count."""
 
 Request = dict[str, list[dict[str, Any]]]
+Ask = Callable[[bytes], Awaitable[tuple[int, bytes]]]
 
 
 @dataclass
@@ -150,47 +151,66 @@ async def _saturated(url: str, requests: list[Request], clients: int, seconds: f
     begin = time.perf_counter() + _RAMP
     end = begin + seconds
 
-    async def one(client: httpx.AsyncClient) -> None:
-        while time.perf_counter() < end:
-            await _send(client, requests[next(number) % len(requests)], heard, (begin, end))
+    async def one() -> None:
+        async with _connection(url) as ask:
+            while time.perf_counter() < end:
+                await _send(ask, requests[next(number) % len(requests)], heard, (begin, end))
 
-    async with _client(url, clients) as client:
-        await asyncio.gather(*(one(client) for _ in range(clients)))
+    await asyncio.gather(*(one() for _ in range(clients)))
     return heard
 
 
 async def _at_a_rate(url: str, requests: list[Request], rate: float, seconds: float) -> Heard:
-    """Requests that come whether or not the ones before are answered."""
+    """Requests that come whether or not the ones before are answered, each on a new connection."""
     heard = Heard([], 0, 0, seconds)
     pauses = np.random.default_rng(1).exponential(1 / rate, size=int(rate * seconds))
-    async with _client(url, len(pauses)) as client, asyncio.TaskGroup() as group:
+
+    async def one(request: Request) -> None:
+        async with _connection(url) as ask:
+            await _send(ask, request, heard, (0.0, np.inf))
+
+    async with asyncio.TaskGroup() as group:
         for number, pause in enumerate(pauses):
             await asyncio.sleep(pause)
-            request = requests[number % len(requests)]
-            group.create_task(_send(client, request, heard, (0.0, np.inf)))
+            group.create_task(one(requests[number % len(requests)]))
     return heard
 
 
-async def _send(
-    client: httpx.AsyncClient, request: Request, heard: Heard, counted: tuple[float, float]
-) -> None:
+async def _send(ask: Ask, request: Request, heard: Heard, counted: tuple[float, float]) -> None:
     start = time.perf_counter()
-    answer = await client.post("/v1/clicks", json=request)
+    status, answer = await ask(json.dumps(request).encode())
     now = time.perf_counter()
-    if answer.status_code == 503:
+    if status == 503:
         heard.refused += 1
-        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        await asyncio.sleep(1)
         return
-    answer.raise_for_status()
-    assert all(decision["source"] == "agent" for decision in answer.json()["decisions"])
+    rows = len(request["exposures"])
+    if status != 200 or answer.count(b'"source":"agent"') != rows:
+        raise SystemExit(f"{status}: {answer[:500].decode()}")
     if counted[0] <= now <= counted[1]:
         heard.seconds.append(now - start)
-        heard.rows += len(request["exposures"])
+        heard.rows += rows
 
 
-def _client(url: str, connections: int) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.AsyncClient(base_url=url, timeout=120, limits=limits, trust_env=False)
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[Ask]:
+    """A connection kept open, by hand: a general client costs more than the service it measures."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    async def ask(body: bytes) -> tuple[int, bytes]:
+        head = f"POST /v1/clicks HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answered = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", answered.lower())
+        assert length
+        return int(answered.split(b" ", 2)[1]), await reader.readexactly(int(length.group(1)))
+
+    try:
+        yield ask
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 @contextmanager

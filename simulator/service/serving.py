@@ -103,10 +103,10 @@ def serve(
     host, port = bound.getsockname()[:2]
     sys.setswitchinterval(_TURN)
     with Desk(agent, limits) as desk:
-        server = _Server(desk, create_app(desk, token))
+        place = f"[{host}]" if ":" in host else host
+        greeting = f"serving {agent.describe()} at http://{place}:{port}; Ctrl-C or SIGTERM ends it"
+        server = _Server(desk, create_app(desk, token), lambda: say(greeting))
         with signals_to(server.handle_exit):
-            place = f"[{host}]" if ":" in host else host
-            say(f"serving {agent.describe()} at http://{place}:{port}; Ctrl-C or SIGTERM ends it")
             server.run([bound])
     say(
         f"ended: {desk.accepted:,} requests were accepted; {desk.answered:,} were answered, "
@@ -117,7 +117,7 @@ def serve(
 class _Server(uvicorn.Server):
     """A server whose desk turns requests away from the moment on that it is told to end."""
 
-    def __init__(self, desk: Desk, app: object) -> None:
+    def __init__(self, desk: Desk, app: object, listening: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]  # an ASGI application, by another name
@@ -134,6 +134,12 @@ class _Server(uvicorn.Server):
             )
         )
         self._desk = desk
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and tell so."""
+        await super().startup(sockets)
+        self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end."""
