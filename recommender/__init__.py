@@ -9,6 +9,7 @@ from recommender.generated import GeneratedItems
 from recommender.next_item import NextItem
 from recommender.nudge import IPG, Arousal, ITMPRec, prematch
 from recommender.representation import PresentPreference, Representation
+from recommender.retraining import Retrained
 from recommender.top_k import TopK
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "PresentPreference",
     "RandomItems",
     "Representation",
+    "Retrained",
     "TopK",
     "prematch",
 ]

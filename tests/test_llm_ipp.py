@@ -259,7 +259,7 @@ def test_the_two_kinds_of_template_are_not_confused(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"task is 'path'.* with the number of `steps`"):
         load_template(shipped.path)
     with pytest.raises(PromptError, match=r"asks for a path, not for a click; .*movies/click-en"):
-        AgentClicks(ScriptedEngine(), shipped, CATALOGUE)
+        AgentClicks(ScriptedEngine(), shipped)
     own = tmp_path / "mine.j2"
     own.write_text(
         shipped.text.replace("history: {", 'labels: {click: "a", skip: "b"}\nhistory: {')
