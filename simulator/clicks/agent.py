@@ -160,14 +160,14 @@ class AgentClicks:
         )
 
     def usage(self) -> Mapping[str, float]:
-        """What the engine spent: its token counters, and its seconds as `model_seconds`.
+        """What the engine spent: its token counters, and its seconds as `engine_seconds`.
 
-        `model_decisions` is what the engine answered; identical prompts are asked once, so it may
+        `engine_decisions` is what the engine answered; identical prompts are asked once, so it may
         be less than the rows decided.
         """
         spent = self.engine.usage() if isinstance(self.engine, Metered) else {}
         return {
-            f"model_{name}" if name in ("seconds", "decisions") else name: value
+            f"engine_{name}" if name in ("seconds", "decisions") else name: value
             for name, value in spent.items()
         }
 
