@@ -18,7 +18,7 @@ from recommender.unseen import check_view
 from simulator.describe import describe
 from simulator.domain import BoolArray, Catalogue, IntArray
 from simulator.errors import ConfigError
-from simulator.interfaces import Learner, Metered, Recommender, RoundView
+from simulator.interfaces import Learner, Recommender, RoundView, usage_of
 
 HISTORIES_ASKED_TOGETHER = 1_024
 """Histories that a generator gets at a time, at most."""
@@ -185,7 +185,7 @@ class GeneratedItems:
         """
         names = ("shown", "unknown", "seen", "by_fallback")
         own = {f"generated_{name}": float(self._counts[f"generated_{name}"]) for name in names}
-        return {**self.generator.usage(), **own} if isinstance(self.generator, Metered) else own
+        return {**usage_of(self.generator), **own}
 
     def describe(self) -> str:
         """The generator, k and the fallback."""

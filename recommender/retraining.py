@@ -10,7 +10,7 @@ import numpy as np
 from recommender.checks import check_at_least
 from simulator.describe import describe
 from simulator.domain import BoolArray, IntArray, Interactions
-from simulator.interfaces import Metered, Recommender, RoundView
+from simulator.interfaces import Recommender, RoundView, usage_of
 
 Fit = Callable[[Interactions], Recommender]
 """Interactions to a recommender; the same ones must give the same recommender."""
@@ -69,14 +69,14 @@ class Retrained:
 
     def _take(self, recommender: Recommender, learnt: bytes) -> None:
         if self.recommender is not self._at_start:
-            self._earlier = _sums(self._earlier, _counters(self.recommender))
+            self._earlier = _sums(self._earlier, usage_of(self.recommender))
         self.recommender, self._learnt = recommender, learnt
         self._refits += bool(learnt)
 
     def usage(self) -> Mapping[str, float]:
         """`refits`, and the counters of all recommenders so far."""
-        present = {} if self.recommender is self._at_start else _counters(self.recommender)
-        counted = _sums(_counters(self._at_start), _sums(self._earlier, present))
+        present = {} if self.recommender is self._at_start else usage_of(self.recommender)
+        counted = _sums(usage_of(self._at_start), _sums(self._earlier, present))
         return {"refits": float(self._refits), **counted}
 
     def describe(self) -> str:
@@ -89,10 +89,6 @@ def _digest(*arrays: IntArray | BoolArray) -> bytes:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
-
-
-def _counters(recommender: Recommender) -> Mapping[str, float]:
-    return recommender.usage() if isinstance(recommender, Metered) else {}
 
 
 def _sums(one: Mapping[str, float], other: Mapping[str, float]) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ from recommender.unseen import check_view
 from simulator.describe import describe
 from simulator.domain import BoolArray, FloatArray, IntArray
 from simulator.errors import ConfigError
-from simulator.interfaces import Learner, Metered, RoundView
+from simulator.interfaces import Learner, RoundView, usage_of
 
 PAIRS_ASKED_TOGETHER = 65_536
 """Pairs of user and item that a scorer gets at a time, at most."""
@@ -118,7 +118,7 @@ class TopK:
 
     def usage(self) -> Mapping[str, float]:
         """The scorer's counters, where it has any."""
-        return self.scorer.usage() if isinstance(self.scorer, Metered) else {}
+        return usage_of(self.scorer)
 
     def describe(self) -> str:
         """The scorer and k."""

@@ -178,3 +178,8 @@ class Metered(Protocol):
     def usage(self) -> Mapping[str, float]:
         """Counters since its making: prompt_tokens, cached_tokens, calls, seconds, ..."""
         ...
+
+
+def usage_of(part: object) -> Mapping[str, float]:
+    """What a part has spent since its making; nothing where it does not count."""
+    return part.usage() if isinstance(part, Metered) else {}

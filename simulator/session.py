@@ -17,9 +17,9 @@ from simulator.episodes import Episodes
 from simulator.interfaces import (
     ClickModel,
     Learner,
-    Metered,
     PreferenceEvolution,
     Recommender,
+    usage_of,
 )
 from simulator.manifest import data_sha256, provenance
 from simulator.preference import FixedWeight
@@ -230,8 +230,7 @@ class _Loop:
         return {**self.cost, **{key: before.get(key, 0.0) + n for key, n in spent.items()}}
 
     def _usage(self) -> Mapping[str, float]:
-        metered = [part for part in (self.recommender, self.clicks) if isinstance(part, Metered)]
-        return {key: n for part in metered for key, n in part.usage().items()}
+        return {**usage_of(self.recommender), **usage_of(self.clicks)}
 
 
 def _start_table(episodes: Episodes) -> pd.DataFrame:

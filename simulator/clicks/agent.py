@@ -13,7 +13,7 @@ from simulator.clicks.answers import parse_answer
 from simulator.clicks.titles import shown_titles
 from simulator.domain import Catalogue, Clicks, Exposures, FloatArray, IntArray
 from simulator.errors import ConfigError, DataError
-from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
+from simulator.interfaces import Engine, LabelProbabilities, Prompt, usage_of
 
 Mode = Literal["sample", "argmax", "text"]
 
@@ -165,7 +165,7 @@ class AgentClicks:
         `engine_decisions` is what the engine answered; identical prompts are asked once, so it may
         be less than the rows decided.
         """
-        spent = self.engine.usage() if isinstance(self.engine, Metered) else {}
+        spent = usage_of(self.engine)
         return {
             f"engine_{name}" if name in ("seconds", "decisions") else name: value
             for name, value in spent.items()

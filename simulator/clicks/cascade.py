@@ -9,7 +9,7 @@ import numpy as np
 from simulator.describe import describe
 from simulator.domain import Clicks, Exposures
 from simulator.errors import ConfigError
-from simulator.interfaces import ClickModel, Metered
+from simulator.interfaces import ClickModel, usage_of
 from simulator.seeding import uniforms
 
 
@@ -75,7 +75,7 @@ class Cascade:
 
     def usage(self) -> Mapping[str, float]:
         """The agent's counters."""
-        return self.agent.usage() if isinstance(self.agent, Metered) else {}
+        return usage_of(self.agent)
 
     def describe(self) -> str:
         """Both models and the band."""

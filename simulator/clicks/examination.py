@@ -17,7 +17,7 @@ import numpy as np
 from simulator.describe import describe
 from simulator.domain import BoolArray, Clicks, Exposures, FloatArray, IntArray
 from simulator.errors import ConfigError
-from simulator.interfaces import ClickModel, Metered
+from simulator.interfaces import ClickModel, usage_of
 from simulator.seeding import uniforms
 
 EXAMINATION = "examination"
@@ -85,7 +85,7 @@ class PositionExamination:
 
     def usage(self) -> Mapping[str, float]:
         """The wrapped model's counters."""
-        return self.clicks.usage() if isinstance(self.clicks, Metered) else {}
+        return usage_of(self.clicks)
 
     def describe(self) -> str:
         """The wrapped model and the table."""

@@ -17,7 +17,7 @@ from simulator.clicks.examination import (
 from simulator.describe import describe
 from simulator.domain import BoolArray, Clicks, Exposures, FloatArray
 from simulator.errors import ConfigError
-from simulator.interfaces import ClickModel, Metered
+from simulator.interfaces import ClickModel, usage_of
 
 
 class CascadeExamination:
@@ -83,7 +83,7 @@ class CascadeExamination:
 
     def usage(self) -> Mapping[str, float]:
         """The wrapped model's counters."""
-        return self.clicks.usage() if isinstance(self.clicks, Metered) else {}
+        return usage_of(self.clicks)
 
     def describe(self) -> str:
         """The wrapped model and how its user goes on."""

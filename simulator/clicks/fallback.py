@@ -9,7 +9,7 @@ import numpy as np
 from simulator.clicks.ceiling import FailureCeiling
 from simulator.describe import describe
 from simulator.domain import Clicks, Exposures
-from simulator.interfaces import ClickModel, Metered
+from simulator.interfaces import ClickModel, usage_of
 
 
 class Fallback:
@@ -44,7 +44,7 @@ class Fallback:
 
     def usage(self) -> Mapping[str, float]:
         """The first model's counters."""
-        return self.first.usage() if isinstance(self.first, Metered) else {}
+        return usage_of(self.first)
 
     def describe(self) -> str:
         """The first model's description; the second is a safety net."""

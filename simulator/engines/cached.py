@@ -13,7 +13,7 @@ from simulator.engines.decision_cache import Answer, DecisionCache, Origin
 from simulator.engines.digests import digest_of_text
 from simulator.engines.encoding import Encoder
 from simulator.errors import CacheError
-from simulator.interfaces import Engine, LabelProbabilities, Metered, Prompt
+from simulator.interfaces import Engine, LabelProbabilities, Prompt, usage_of
 
 _NUMBER = np.dtype("<f4")
 
@@ -99,7 +99,7 @@ class CachedEngine:
 
     def usage(self) -> Mapping[str, float]:
         """The engine's counters, and `decisions_from_cache`: prompts that it was spared."""
-        spent = self.engine.usage() if isinstance(self.engine, Metered) else {}
+        spent = usage_of(self.engine)
         return {**spent, "decisions_from_cache": float(self._found)}
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A model run by transformers in this process: slower than vLLM, and runs everywhere."""
+"""A model run by transformers in this process: it runs everywhere, and needs nothing more."""
 
 from __future__ import annotations
 

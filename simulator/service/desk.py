@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from simulator.clicks import AgentClicks
 from simulator.domain import Clicks
-from simulator.interfaces import LabelProbabilities, Metered
+from simulator.interfaces import LabelProbabilities, usage_of
 from simulator.service.engine_thread import EngineThread
 from simulator.service.faults import ServiceFault
 from simulator.service.limits import USUAL, Limits
@@ -100,8 +100,7 @@ class Desk:
             answer.cancel()
 
     def _usage(self) -> Mapping[str, float]:
-        engine = self.agent.engine
-        return engine.usage() if isinstance(engine, Metered) else {}
+        return usage_of(self.agent.engine)
 
     def _give_up(self, question: Question, caller_has_gone: bool) -> ServiceFault:
         dropped = self._room.leave(question)
