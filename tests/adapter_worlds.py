@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from recommender.retraining import Retrained
+from simulator import simulate
+from simulator.describe import describe
 from simulator.domain import Catalogue, Clicks, Dataset, Exposures, Interactions, Ragged
 from simulator.interfaces import Recommender, RoundView
 from simulator.testing import RecommenderContract
@@ -74,3 +79,50 @@ def check_contract(made: Recommender) -> list[str]:
     for name in names:
         getattr(Checked(), name)()
     return names
+
+
+def check_fit(data: Dataset, fit: Callable[[Interactions], Recommender]) -> dict[str, object]:
+    """What a recommender shows that a library fits to `two_tastes`, whatever its kind."""
+    trained = np.arange(N_USERS - 1)
+    made = fit(data.interactions)
+    view = view_of(data, trained)
+    shown = made.recommend(view)
+    parts = [made.recommend(view_of(data, part)) for part in np.split(trained, [1, 20])]
+    evens = trained[trained % 2 == 0]
+    turned = Ragged.from_rows([[1, 3, 5, 7, 9, 11, 13]] * len(evens))
+    stranger = view_of(data, np.array([N_USERS - 1]), Ragged.from_rows([[1, 3, 5]]))
+    again = fit(data.interactions).recommend(view)
+    return {
+        "own taste": float(same_taste(view, shown).mean()),
+        "seen shown": int(view.seen[trained, shown].sum()),
+        "blocks matter": not np.array_equal(shown, np.concatenate(parts)),
+        "fits alike": np.array_equal(shown, again),
+        "turned with the clicks": float(
+            (made.recommend(view_of(data, evens, turned)) % 2 == 1).mean()
+        ),
+        "for a stranger": int(made.recommend(stranger)[0]),
+        "described": describe(made),
+        "contract": check_contract(made),
+    }
+
+
+def check_loops(
+    data: Dataset, fit: Callable[[Interactions], Recommender], *, every: int
+) -> dict[str, object]:
+    """Runs of the real loop over twice `every` rounds, as it is and fitted anew."""
+    once, again = (
+        simulate(data, recommender, Likes(), rounds=2 * every, users=np.arange(N_USERS - 1))
+        for recommender in (
+            fit(data.interactions),
+            Retrained(fit, data.interactions, every=every),
+        )
+    )
+    same = once.exposures["item"] == again.exposures["item"]
+    early = once.exposures["round"] <= every
+    return {
+        "distinct": bool(once.exposures.groupby("user")["item"].nunique().eq(2 * every).all()),
+        "click rate": float(once.exposures["clicked"].mean()),
+        "same before the fit": bool(same[early].all()),
+        "same after the fit": bool(same[~early].all()),
+        "refits": again.cost["refits"],
+    }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
+from misbehaving_server import FakeServer, engines_at, fake_servers
 
+from simulator.cli import main
 from simulator.data import dataset_spec, load_dataset
 from simulator.domain import Catalogue, Dataset, ExposureLog, Interactions, Vectors
+from simulator.engines import OpenAIServerEngine
 
 N_USERS, N_ITEMS, WIDTH = 30, 60, 8
 
@@ -58,3 +66,47 @@ def data() -> Dataset:
             clicked=generator.random(len(logged)) < 0.4,
         ),
     )
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., FakeServer]]:
+    """Starts model servers that answer by a rule."""
+    with fake_servers() as start:
+        yield start
+
+
+@pytest.fixture
+def open_at() -> Iterator[Callable[..., OpenAIServerEngine]]:
+    """Opens server engines, and closes them."""
+    with engines_at() as start:
+        yield start
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    """Lets go of the servers that wait."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `nudgesim ...` in this process, with a cache of its own: (exit code, output, errors)."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nudgesim", *arguments])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, errors = capsys.readouterr()
+        assert isinstance(code, int)
+        return code, out, errors
+
+    return run

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from adapter_worlds import N_ITEMS, N_USERS, Likes, check_contract, same_taste, two_tastes, view_of
+from adapter_worlds import N_ITEMS, N_USERS, check_fit, check_loops, two_tastes, view_of
 
 from recommender.adapters import RecBoleRecommender, fit_recbole
 from recommender.adapters.recbole import restore_numpy_names
-from recommender.retraining import Retrained
-from simulator import simulate
 from simulator.domain import Interactions, Ragged
 from simulator.errors import ConfigError
 
@@ -29,30 +27,6 @@ SMALL = {
 }
 SEQUENCE = {**SMALL, "train_neg_sample_args": None}
 MODELS = {"GRU4Rec": SEQUENCE, "SASRec": SEQUENCE, "BPR": SMALL, "NeuMF": SMALL}
-
-
-def check_model(name: str) -> dict[str, object]:
-    """What a model shows, whatever its kind."""
-    recommender = fit_recbole(DATA.interactions, name, MODELS[name])
-    view = view_of(DATA, TRAINED)
-    shown = recommender.recommend(view)
-    parts = [recommender.recommend(view_of(DATA, part)) for part in np.split(TRAINED, [1, 20])]
-    evens = TRAINED[TRAINED % 2 == 0]
-    turned = Ragged.from_rows([[1, 3, 5, 7, 9, 11, 13]] * len(evens))
-    never_trained = view_of(DATA, np.array([N_USERS - 1]), Ragged.from_rows([[1, 3, 5]]))
-    again = fit_recbole(DATA.interactions, name, MODELS[name])
-    return {
-        "own taste": float(same_taste(view, shown).mean()),
-        "seen shown": int(view.seen[TRAINED, shown].sum()),
-        "blocks matter": not np.array_equal(shown, np.concatenate(parts)),
-        "fits alike": np.array_equal(shown, again.recommend(view)),
-        "turned with the clicks": float(
-            (recommender.recommend(view_of(DATA, evens, turned)) % 2 == 1).mean()
-        ),
-        "for a stranger": int(recommender.recommend(never_trained)[0]),
-        "described": recommender.describe(),
-        "contract": check_contract(recommender),
-    }
 
 
 def check_ids() -> dict[str, object]:
@@ -97,27 +71,14 @@ def check_ids() -> dict[str, object]:
     return {"own": own, "adapted": shown.tolist(), "without a history": said}
 
 
-def check_loops() -> dict[str, object]:
-    """Runs of the real loop, as it is and fitted anew."""
-    fit = partial(fit_recbole, model="BPR", settings=SMALL)
-    once = simulate(DATA, fit(DATA.interactions), Likes(), rounds=4, users=TRAINED)
-    again = simulate(
-        DATA, Retrained(fit, DATA.interactions, every=2), Likes(), rounds=4, users=TRAINED
-    )
-    same = once.exposures["item"] == again.exposures["item"]
-    return {
-        "distinct": bool(once.exposures.groupby("user")["item"].nunique().eq(4).all()),
-        "click rate": float(once.exposures["clicked"].mean()),
-        "same before the fit": bool(same[once.exposures["round"] <= 2].all()),
-        "same after the fit": bool(same[once.exposures["round"] > 2].all()),
-        "refits": again.cost["refits"],
-    }
-
-
 if __name__ == "__main__":
     restore_numpy_names()
     before = set(Path().iterdir())
-    found = {name: check_model(name) for name in MODELS}
-    report = {"models": found, "ids": check_ids(), "loops": check_loops()}
+    found = {
+        name: check_fit(DATA, partial(fit_recbole, model=name, settings=settings))
+        for name, settings in MODELS.items()
+    }
+    loops = check_loops(DATA, partial(fit_recbole, model="BPR", settings=SMALL), every=2)
+    report = {"models": found, "ids": check_ids(), "loops": loops}
     report["left behind"] = [str(path) for path in set(Path().iterdir()) - before]
     sys.stdout.write(json.dumps(report))

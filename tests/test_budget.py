@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import pytest
 
 from prompts import load_template
 from recommender import RandomItems
-from simulator.cli import main
 from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
 from simulator.domain import Dataset
@@ -120,20 +119,14 @@ def test_only_an_agent_can_be_forecast() -> None:
 
 @pytest.mark.slow
 def test_the_command_line_forecasts_stops_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:
     def nudgesim(*arguments: str) -> tuple[int, str]:
-        command = ["nudgesim", "run", "--users", "20", "--targets", "2", "--rounds", "2"]
+        run = ["run", "--users", "20", "--targets", "2", "--rounds", "2"]
         out = ["--engine", "transformers", "--out", str(tmp_path / "run")]
         cache = ["--cache", str(tmp_path / "decisions.sqlite")]
-        monkeypatch.setattr(sys, "argv", [*command, *out, *cache, *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
+        code, output, errors = command(*run, *out, *cache, *arguments)
+        return code, output + errors
 
     code, said = nudgesim("--dry-run", "--price", "0.5")
     assert code == 0

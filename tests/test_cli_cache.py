@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.cli import main
 from simulator.engines.cache_upkeep import prune
 from simulator.engines.decision_cache import DecisionCache, Origin
 
@@ -23,25 +22,9 @@ TEXT = Origin("openai", "glm-4-9b", "", "", '{"text": 16}')
 
 
 @pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
+def cache_command(command: Command) -> Command:
     """Run `nudgesim cache ...` in this process: (exit code, output, errors)."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nudgesim", "cache", *arguments])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        out, errors = capsys.readouterr()
-        assert isinstance(code, int)
-        return code, out, errors
-
-    return run
+    return partial(command, "cache")
 
 
 def key(number: int) -> bytes:
@@ -56,7 +39,7 @@ def shares(number: int) -> np.ndarray:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """3,000 decisions, 1,000 of them texts; of each, the later ones were used later."""
-    path = tmp_path / "home" / "nudgesim" / "decisions.sqlite"
+    path = tmp_path / "cache" / "nudgesim" / "decisions.sqlite"
     cache = DecisionCache(path)
     cache.keep(LABELS, {key(k): shares(k).tobytes() for k in range(2_000)})
     cache.keep(TEXT, {key(k): f'"yes", {k}' for k in range(1_000)})
@@ -80,8 +63,8 @@ def left(path: Path) -> dict[int, list[int]]:
     return found
 
 
-def test_stats(command: Command, path: Path) -> None:
-    code, output, errors = command("stats")
+def test_stats(cache_command: Command, path: Path) -> None:
+    code, output, errors = cache_command("stats")
     assert code == 0, errors
     assert f"{path}: 3,000 decisions" in output
     assert "labels 是, 否" in output
@@ -90,33 +73,33 @@ def test_stats(command: Command, path: Path) -> None:
     assert len(output.splitlines()) == 5
 
 
-def test_prune_by_age(command: Command, path: Path) -> None:
+def test_prune_by_age(cache_command: Command, path: Path) -> None:
     # Decision k was last used 300 - k // 10 days ago.
     before = left(path)
-    code, output, _ = command("prune", "--older-than", "250", "--dry-run")
+    code, output, _ = cache_command("prune", "--older-than", "250", "--dry-run")
     assert code == 0
     assert "1,000 decisions would go, 2,000 stay" in output
     assert left(path) == before
-    code, output, _ = command("prune", "--older-than", "250")
+    code, output, _ = cache_command("prune", "--older-than", "250")
     assert code == 0
     assert "1,000 decisions went, 2,000 stay" in output
     assert left(path) == {1: list(range(500, 2_000)), 2: list(range(500, 1_000))}
 
 
-def test_prune_a_model(command: Command, path: Path) -> None:
-    code, output, _ = command("prune", "--model", "pocket", "--older-than", "200")
+def test_prune_a_model(cache_command: Command, path: Path) -> None:
+    code, output, _ = cache_command("prune", "--model", "pocket", "--older-than", "200")
     assert "1,000 decisions went" in output
     assert left(path) == {1: list(range(1_000, 2_000)), 2: list(range(1_000))}
-    assert command("prune", "--model", "pocket")[0] == 0
+    assert cache_command("prune", "--model", "pocket")[0] == 0
     assert left(path) == {1: [], 2: list(range(1_000))}
-    code, _, errors = command("prune", "--model", "glm-4-9")
+    code, _, errors = cache_command("prune", "--model", "glm-4-9")
     assert code == 2
     assert "Did you mean 'glm-4-9b'" in errors
 
 
 @pytest.mark.parametrize("kilobytes", [180, 120, 60, 0])
-def test_prune_to_a_size(command: Command, path: Path, kilobytes: int) -> None:
-    code, output, _ = command("prune", "--max-size", str(kilobytes / 1_000))
+def test_prune_to_a_size(cache_command: Command, path: Path, kilobytes: int) -> None:
+    code, output, _ = cache_command("prune", "--max-size", str(kilobytes / 1_000))
     assert code == 0
     if kilobytes:
         size = path.stat().st_size
@@ -155,11 +138,11 @@ def test_prune_long_texts_to_a_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_export(
-    command: Command, path: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+    cache_command: Command, path: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simulator.engines.cache_export._EXPORTED", 700)
     out = tmp_path / "made" / f"all.{ending}"
-    code, _, errors = command("export", str(out))
+    code, _, errors = cache_command("export", str(out))
     assert code == 0
     assert "3,000 decisions written" in errors
     table = (
@@ -190,20 +173,22 @@ def test_export(
         (("stats", "--cache", "pyproject.toml"), "pyproject.toml is no decision cache"),
     ],
 )
-def test_bad_input(command: Command, path: Path, arguments: tuple[str, ...], words: str) -> None:
-    code, _, errors = command(*arguments)
+def test_bad_input(
+    cache_command: Command, path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    code, _, errors = cache_command(*arguments)
     assert code == 2
     assert words in errors.replace("\n", " ")
     assert "Traceback" not in errors
     assert not Path("nowhere.sqlite").exists()
 
 
-def test_an_empty_cache(command: Command, tmp_path: Path) -> None:
+def test_an_empty_cache(cache_command: Command, tmp_path: Path) -> None:
     path = tmp_path / "empty.sqlite"
     DecisionCache(path).close()
-    code, output, _ = command("stats", "--cache", str(path))
+    code, output, _ = cache_command("stats", "--cache", str(path))
     assert code == 0
     assert "0 decisions" in output
     out = tmp_path / "none.parquet"
-    assert command("export", str(out), "--cache", str(path))[0] == 0
+    assert cache_command("export", str(out), "--cache", str(path))[0] == 0
     assert len(pd.read_parquet(out)) == 0

@@ -11,8 +11,6 @@ from misbehaving_server import (
     CHAT,
     QUICK,
     chat_answer,
-    engines_at,
-    fake_servers,
     misbehaving,
     polite,
 )
@@ -25,18 +23,6 @@ from simulator.errors import EngineError, LabelError, UnknownNameError
 from simulator.interfaces import Engine, Metered, Prompt
 
 PROMPTS = [Prompt("Watch it? ", "You liked Aliens. ", title) for title in ("Alien", "Heat", "Ran")]
-
-
-@pytest.fixture
-def serve():
-    with fake_servers() as start:
-        yield start
-
-
-@pytest.fixture
-def open_at():
-    with engines_at() as start:
-        yield start
 
 
 def test_probabilities_from_the_likeliest_tokens(serve, open_at):

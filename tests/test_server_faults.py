@@ -16,8 +16,6 @@ from misbehaving_server import (
     QUICK,
     ask,
     chat_answer,
-    engines_at,
-    fake_servers,
     half_a_body,
     half_a_body_of_unknown_length,
     hang_up,
@@ -32,26 +30,6 @@ from simulator.clicks import AgentClicks, DistributionClicks, Fallback
 from simulator.engines import OpenAIServerEngine, Retrying
 from simulator.errors import EngineError, FailureCeilingError
 from simulator.interfaces import Prompt
-
-
-@pytest.fixture
-def serve():
-    with fake_servers() as start:
-        yield start
-
-
-@pytest.fixture
-def open_at():
-    with engines_at() as start:
-        yield start
-
-
-@pytest.fixture
-def ended():
-    """Lets go of the servers that wait."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.mark.parametrize(

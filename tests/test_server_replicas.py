@@ -13,8 +13,6 @@ from misbehaving_server import (
     PROMPTS,
     FakeServer,
     ask,
-    engines_at,
-    fake_servers,
     polite,
     silence,
     trickle,
@@ -24,26 +22,6 @@ from misbehaving_server import (
 from simulator.engines import Retrying
 from simulator.errors import EngineError
 from simulator.interfaces import Prompt
-
-
-@pytest.fixture
-def serve():
-    with fake_servers() as start:
-        yield start
-
-
-@pytest.fixture
-def open_at():
-    with engines_at() as start:
-        yield start
-
-
-@pytest.fixture
-def ended():
-    """Lets go of the servers that wait."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.mark.parametrize("fault", [silence, trickle])
