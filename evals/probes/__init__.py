@@ -1,0 +1,5 @@
+"""Bias probes: does an agent's answer follow what should not matter?"""
+
+from evals.probes.findings import Probes
+
+__all__ = ["Probes"]
