@@ -1,4 +1,4 @@
-"""Labelled exposures: what logged users were shown, and what they did. Click models are judged on it."""
+"""Labelled exposures: what logged users were shown and what they did, to judge click models by."""
 
 from __future__ import annotations
 
