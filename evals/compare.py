@@ -11,7 +11,7 @@ import pandas as pd
 from evals import metrics as m
 from evals.agreement import agreement, beside, on_shared_exposures
 from evals.bootstrap import Bootstrap, holm
-from evals.pairing import cautions, check_paired, distinct_names, first_rounds
+from evals.pairing import cautions, check_paired, distinct_names, shared_part
 from simulator.runlog import Run
 
 COST_FIELDS = (
@@ -30,8 +30,8 @@ class Comparison:
 
     Attributes:
         names: The runs' names, distinct, in order; differences are to the first.
-        runs: The runs, cut to the rounds that all of them have.
-        rounds: That number of rounds.
+        runs: The runs, cut to what all of them have where that was asked for.
+        rounds: How many rounds they have.
         bootstrap: How intervals were made.
         values: For each run its metrics a user (`evals.metrics.per_user`).
         levels: Columns run, metric, mean, low, high.
@@ -72,23 +72,28 @@ def compare(
     runs: Sequence[Run],
     metrics: Sequence[m.Metric] = (),
     *,
+    shared: bool = False,
     bootstrap: Bootstrap | None = None,
 ) -> Comparison:
     """Compare runs with the first of them.
 
     Args:
-        runs: At least one, of the same data, seed, users and targets.
+        runs: At least one, of the same data, seed, users, targets and rounds.
         metrics: Further metrics of your own.
+        shared: Compare the users, targets and rounds that all runs have, where they differ, and
+            whatever their seeds; the cautions say what was left out.
         bootstrap: Resampling of users; 1000 replicates and 95% by default.
 
     Raises:
         ConfigError: If the runs cannot be paired; the message names the field that differs.
     """
     names, resampling = distinct_names(runs), bootstrap or Bootstrap()
-    check_paired(runs, names)
-    warnings = cautions(runs, names)
-    rounds = min(run.rounds for run in runs)
-    cut = [first_rounds(run, rounds) for run in runs]
+    if shared:
+        cut, warnings = shared_part(runs, names)
+    else:
+        check_paired(runs, names)
+        cut, warnings = list(runs), []
+    warnings += cautions(cut, names)
     over_rounds = [m.curves(run) for run in cut]
     values = [
         m.per_user(run, metrics, over_rounds=frames)
@@ -97,7 +102,7 @@ def compare(
     return Comparison(
         names=tuple(names),
         runs=tuple(cut),
-        rounds=rounds,
+        rounds=cut[0].rounds,
         bootstrap=resampling,
         values=tuple(values),
         levels=_stack(names, (resampling.intervals(table) for table in values), "metric"),

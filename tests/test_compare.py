@@ -117,12 +117,41 @@ def test_other_data_is_refused(data: Dataset, vectors: Vectors) -> None:
         compare([])
 
 
-def test_runs_of_unequal_length_meet_at_the_shorter(data: Dataset, vectors: Vectors) -> None:
+def test_runs_of_unequal_length_are_refused_unless_asked_for_what_they_share(
+    data: Dataset, vectors: Vectors
+) -> None:
     short, long = run_with(data, vectors, rounds=3), run_with(data, vectors, rounds=6)
-    found = compare([short, long], bootstrap=QUICK)
+    with pytest.raises(ConfigError, match=r"number of rounds differs .*3.*6.*--shared"):
+        compare([short, long], bootstrap=QUICK)
+    found = compare([short, long], shared=True, bootstrap=QUICK)
     assert found.rounds == 3
     assert (found.differences["difference"] == 0).all()
     assert any("first 3 rounds" in caution for caution in found.cautions)
+
+
+def test_other_users_and_other_luck_are_compared_where_they_overlap(
+    data: Dataset, vectors: Vectors
+) -> None:
+    whole = run_with(data, vectors)
+    some = run_with(data, vectors, users=np.arange(5, 20))
+    found = compare([whole, some], shared=True, bootstrap=QUICK)
+    assert sorted(found.runs[0].episodes["user"].unique()) == list(range(5, 20))
+    assert set(found.runs[0].exposures["user"]) == set(range(5, 20))
+    assert (found.differences["difference"] == 0).all()
+    assert any(f"Only the {len(some.episodes)} episodes" in caution for caution in found.cautions)
+    other = compare([whole, run_with(data, vectors, seed=1)], shared=True, bootstrap=QUICK)
+    assert any("other luck" in caution for caution in other.cautions)
+    assert (other.differences["difference"] != 0).any()
+
+
+def test_runs_that_share_nobody_are_refused(data: Dataset, vectors: Vectors) -> None:
+    first = run_with(data, vectors, users=np.arange(5))
+    second = run_with(data, vectors, users=np.arange(5, 10))
+    with pytest.raises(ConfigError, match="share no user"):
+        compare([first, second], shared=True, bootstrap=QUICK)
+    elsewhere = run_with(replace(data, name="other"), vectors)
+    with pytest.raises(ConfigError, match="no user in common"):
+        compare([first, elsewhere], shared=True, bootstrap=QUICK)
 
 
 def test_cautions_say_when_vectors_or_users_rules_differ(data: Dataset, vectors: Vectors) -> None:
