@@ -1,0 +1,1 @@
+"""The prompt lab: a new prompt judged in a minute, with honest statistics."""
