@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -78,6 +79,7 @@ class FrontMatter(BaseModel):
         description: One line for `nudgesim prompts list`.
         labels: The two answers of a click template; a path template has none.
         history: The history window.
+        categories: Whether items are shown with their categories.
     """
 
     model_config = _STRICT
@@ -90,6 +92,7 @@ class FrontMatter(BaseModel):
     description: Word
     labels: Labels | None = None
     history: HistoryWindow
+    categories: bool = True
 
     @model_validator(mode="after")
     def _labels_are_for_clicks(self) -> FrontMatter:
@@ -153,3 +156,10 @@ def split_front_matter(text: str, place: str) -> tuple[FrontMatter, str]:
     except ValidationError as error:
         raise PromptError(f"{place}: front matter, {first_fault(error)}.") from error
     return front_matter, "\n" * (ends[0] + 1) + "\n".join(body)
+
+
+def with_fields(front_matter: FrontMatter, fields: Mapping[str, Any], body: str) -> str:
+    """A template file's text with some of its front matter's fields changed, not yet checked."""
+    whole = {**front_matter.model_dump(exclude_defaults=True), **fields}
+    head = yaml.safe_dump(whole, allow_unicode=True, sort_keys=False, width=10_000)
+    return f"---\n{head}---\n{body.lstrip()}"

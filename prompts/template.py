@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from prompts.blocks import PATH_VARIABLES, VARIABLES, Blocks
 from prompts.examples import Example
-from prompts.front_matter import FrontMatter, HistoryWindow, Labels, split_front_matter
+from prompts.front_matter import (
+    FrontMatter,
+    HistoryWindow,
+    Labels,
+    split_front_matter,
+    with_fields,
+)
 from prompts.quoting import ShownItem
 from simulator.errors import PromptError, UnknownNameError
 
@@ -23,6 +30,9 @@ Task: TypeAlias = Literal["click", "path"]
 @dataclass(frozen=True, eq=False)
 class Template:
     """A prompt template; get one from `load_template`.
+
+    The methods `with_...` make others of it, as if somebody had edited the file: their name says
+    what was varied, and their text and its sha256 are those of the edited file.
 
     Attributes:
         front_matter: What the template says about itself.
@@ -39,6 +49,90 @@ class Template:
     path: Path
     blocks: Blocks
     steps: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, path: Path, *, steps: int | None = None, place: str = "") -> Self:
+        """A template from a file's text.
+
+        Args:
+            text: The whole file.
+            path: Where it was read.
+            steps: As of `load_template`.
+            place: What errors call it; the path by default.
+
+        Raises:
+            PromptError: If the text is faulty, or of the other task; names the place, the line and
+                the field.
+        """
+        place = place or str(path)
+        front_matter, body = split_front_matter(text, place)
+        if (front_matter.task == "path") != (steps is not None):
+            raise PromptError(
+                f"{place}: this template's task is {front_matter.task!r}; a path template is "
+                "loaded with the number of `steps` to ask for, a click template without."
+            )
+        digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        variables = VARIABLES if steps is None else PATH_VARIABLES
+        return cls(front_matter, text, digest, path, Blocks(body, place, variables), steps)
+
+    def with_labels(self, click: str, skip: str) -> Self:
+        """The same question, answered by two other words; examples are answered by them too.
+
+        Raises:
+            PromptError: If the words are equal or blank, or the template writes its answers out,
+                so that the question would go on asking for the old ones.
+        """
+        made = self._varied(
+            f"labels {click}/{skip}", {"labels": {"click": click, "skip": skip}}, self._body
+        )
+        if self.labels.pair != made.labels.pair and self.render_static() == made.render_static():
+            raise PromptError(
+                f"{self.path}: the static part writes its answers out, so that it cannot be asked "
+                "with others; write {{ labels.click }} and {{ labels.skip }} in their place."
+            )
+        return made
+
+    def with_history(self, window: int, drop: int) -> Self:
+        """With another history window.
+
+        Raises:
+            PromptError: If `window` is below 1, or `drop` not in 1 .. `window`.
+        """
+        fields = {"history": {"window": window, "drop": drop}}
+        return self._varied(f"window {window}, drop {drop}", fields, self._body)
+
+    def without_categories(self) -> Self:
+        """With items shown by their titles alone."""
+        return self._varied("without categories", {"categories": False}, self._body)
+
+    def with_phrases(self, name: str, phrases: Mapping[str, str]) -> Self:
+        """In other words: each key in the template's text replaced by its value.
+
+        Args:
+            name: What the wording is called.
+            phrases: By phrase what stands in its place; those that do not occur are left.
+
+        Raises:
+            PromptError: If no phrase occurs, or what comes of it is no template.
+        """
+        body = self._body
+        for old, new in phrases.items():
+            body = body.replace(old, new)
+        if body == self._body:
+            raise PromptError(
+                f"{self.path}: none of the phrases {', '.join(map(repr, phrases))} occurs in it."
+            )
+        return self._varied(name, {}, body)
+
+    @property
+    def _body(self) -> str:
+        return split_front_matter(self.text, str(self.path))[1]
+
+    def _varied(self, what: str, fields: Mapping[str, Any], body: str) -> Self:
+        """The template as it were after an edit of its file, named by what was varied."""
+        name = f"{self.name} [{what}]"
+        text = with_fields(self.front_matter, {**fields, "name": name}, body)
+        return self.parse(text, self.path, steps=self.steps, place=f"{self.path} [{what}]")
 
     @property
     def name(self) -> str:
@@ -79,18 +173,27 @@ class Template:
 
     def render_static(self, examples: Sequence[Example] = ()) -> str:
         """The part that is the same for all decisions of a run."""
-        return self.blocks.render("static", examples=tuple(examples), **self._everywhere)
+        shown = tuple(
+            replace(e, history=self._shown(e.history), candidate=self._shown([e.candidate])[0])
+            for e in examples
+        )
+        return self.blocks.render("static", examples=shown, **self._everywhere)
 
     def render_user(self, history: Sequence[ShownItem]) -> str:
         """The part that is the same for all candidates of a history (oldest first, windowed)."""
-        return self.blocks.render("user", history=tuple(history), **self._everywhere)
+        return self.blocks.render("user", history=self._shown(history), **self._everywhere)
 
     def render_candidate(self, item: ShownItem) -> str:
         """The item and the question, without white space at the end.
 
         For a path template the item is the target.
         """
-        return self.blocks.render("candidate", item=item, **self._everywhere).rstrip()
+        shown = self._shown([item])[0]
+        return self.blocks.render("candidate", item=shown, **self._everywhere).rstrip()
+
+    def _shown(self, items: Sequence[ShownItem]) -> tuple[ShownItem, ...]:
+        """The items as this template shows them."""
+        return tuple(items if self.front_matter.categories else map(_without_categories, items))
 
 
 def template_names(task: Task = "click") -> tuple[str, ...]:
@@ -124,12 +227,9 @@ def load_template(name: str | Path, *, steps: int | None = None) -> Template:
         raise PromptError(f"{path}: cannot read the template ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise PromptError(f"{path}: the template is not UTF-8; save it as UTF-8.") from error
-    front_matter, body = split_front_matter(text, str(path))
-    if (front_matter.task == "path") != (steps is not None):
-        raise PromptError(
-            f"{path}: this template's task is {front_matter.task!r}; a path template is loaded "
-            "with the number of `steps` to ask for, a click template without."
-        )
-    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    variables = VARIABLES if steps is None else PATH_VARIABLES
-    return Template(front_matter, text, digest, path, Blocks(body, str(path), variables), steps)
+    return Template.parse(text, path, steps=steps)
+
+
+@lru_cache(maxsize=65_536)
+def _without_categories(item: ShownItem) -> ShownItem:
+    return replace(item, categories=())

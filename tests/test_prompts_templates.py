@@ -207,3 +207,64 @@ def test_what_the_sandbox_refuses(tmp_path: Path, attack: str) -> None:
     template = load_template(path)
     with pytest.raises(PromptError, match=r"mine\.j2, line 20, block 'candidate': "):
         template.render_candidate(ALIEN)
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_other_labels_change_the_question_and_the_examples_and_nothing_else(name: str) -> None:
+    template = load_template(name)
+    examples = [Example((EMMA,), ALIEN, True), Example((ALIEN,), EMMA, False)]
+
+    letters = template.with_labels("⟨A⟩", "⟨B⟩")
+
+    assert letters.labels.pair == ("⟨A⟩", "⟨B⟩")
+    assert letters.name == f"{name} [labels ⟨A⟩/⟨B⟩]"
+    static = letters.render_static(examples)
+    assert (static.count("⟨A⟩"), static.count("⟨B⟩")) == (2, 2)
+    back = letters.with_labels(*template.labels.pair)
+    assert back.render_static(examples) == template.render_static(examples)
+    assert len({t.sha256 for t in (template, letters, letters.with_labels("⟨B⟩", "⟨A⟩"))}) == 3
+
+
+def test_a_variant_is_the_file_that_somebody_could_have_written(tmp_path: Path) -> None:
+    template = load_template(write(tmp_path, HEAD + BODY))
+    variant = template.with_labels("1", "0").with_history(2, 1).without_categories()
+
+    read = load_template(write(tmp_path, variant.text))
+
+    assert (read.name, read.sha256) == (variant.name, variant.sha256)
+    assert read.name == "mine [labels 1/0] [window 2, drop 1] [without categories]"
+    assert (read.labels.pair, read.history.window, read.history.drop) == (("1", "0"), 2, 1)
+    assert read.render_candidate(ALIEN) == '"Alien"?\nAnswer:'
+    assert read.render_user([ALIEN]) == '"Alien"\n'
+
+
+def test_other_words_in_the_text() -> None:
+    template = load_template("movies/click-en")
+    examples = [Example((EMMA,), ALIEN, True)]
+
+    reworded = template.with_phrases("short", {"Recommended:": "Shown:", "not there": "x"})
+
+    assert reworded.name == "movies/click-en [short]"
+    assert reworded.render_candidate(EMMA) == 'Shown: "Emma"\nAnswer:'
+    expected = template.render_static(examples).replace("Recommended:", "Shown:")
+    assert reworded.render_static(examples) == expected
+    with pytest.raises(PromptError, match="none of the phrases 'not there' occurs"):
+        template.with_phrases("none", {"not there": "x"})
+
+
+def test_examples_without_categories() -> None:
+    template = load_template("movies/click-en").without_categories()
+    static = template.render_static([Example((ALIEN,), ALIEN, True)])
+    assert static.count('"Alien"\n') == 2
+    assert "Horror" not in static
+
+
+def test_faulty_variants_are_refused(tmp_path: Path) -> None:
+    template = load_template(write(tmp_path, HEAD + BODY))
+    with pytest.raises(PromptError, match=r"mine\.j2 \[labels A/A\]: .*'labels'.*different"):
+        template.with_labels("A", "A")
+    with pytest.raises(PromptError, match="'history': drop must not be larger"):
+        template.with_history(2, 3)
+    fixed = load_template(write(tmp_path, HEAD + BODY.replace("{{ labels.click }}", "yes or no")))
+    with pytest.raises(PromptError, match=r"writes its answers out.*\{\{ labels.click \}\}"):
+        fixed.with_labels("A", "B")

@@ -42,6 +42,8 @@ class AgentClicks:
         mode: See above.
         minimum_mass: In [0, 1].
         max_answer_tokens: Length of a text answer.
+
+    All are attributes too.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class AgentClicks:
         self.minimum_mass = minimum_mass
         self.max_answer_tokens = max_answer_tokens
         self._labels = template.labels.pair
-        self._examples = tuple(examples)
-        self._static = template.render_static(self._examples)
+        self.examples = tuple(examples)
+        self._static = template.render_static(self.examples)
         self._catalogue: Catalogue | None = None
         self._renderer: PromptRenderer | None = None
 
@@ -105,7 +107,7 @@ class AgentClicks:
             )
         if self._renderer is None or shown.catalogue is not self._catalogue:
             self._catalogue = shown.catalogue
-            self._renderer = PromptRenderer(self.template, shown.catalogue, self._examples)
+            self._renderer = PromptRenderer(self.template, shown.catalogue, self.examples)
         return self._renderer.render(shown.history, shown.item)
 
     def decide(self, shown: Exposures) -> Clicks:
@@ -193,7 +195,7 @@ class AgentClicks:
             "template": self.template.name,
             "template_version": self.template.version,
             "template_sha256": self.template.sha256,
-            "examples": len(self._examples),
+            "examples": len(self.examples),
             "static_sha256": hashlib.sha256(self._static.encode()).hexdigest(),
             "mode": self.mode,
             "minimum_mass": self.minimum_mass,
