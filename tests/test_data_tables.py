@@ -92,7 +92,7 @@ def test_ratings_as_clicks(shop):
     np.testing.assert_array_equal(data.interactions.rating, np.float32([4.5, 3]))
     assert data.log is not None
     assert list(data.log.clicked) == [True, False]
-    assert data.source["log"] == "every rating as an exposure, clicked where >= 4"
+    assert "A click is a rating of 4 or more" in data.source["log"]
 
 
 def test_parquet_with_types_gives_what_csv_gives(shop, tmp_path):

@@ -1,14 +1,16 @@
-"""Data sources: the demo world, MovieLens, Last.fm, Steam, Douban, and plain tables.
+"""Data sources: the demo world, MovieLens, MIND, Steam and others, and plain tables.
 
 >>> from simulator.data import load_dataset
 >>> dataset = load_dataset("ml-100k")  # doctest: +SKIP
 """
 
 from simulator.data.check import DatasetReport, check_dataset
+from simulator.data.coat import load_coat
 from simulator.data.douban import load_douban_movie
 from simulator.data.download import download
 from simulator.data.home import data_home
 from simulator.data.lastfm import load_lastfm
+from simulator.data.mind import load_mind
 from simulator.data.movielens import load_movielens_100k
 from simulator.data.registry import (
     DATASETS,
@@ -22,6 +24,7 @@ from simulator.data.splits import split_log_by_time, split_users
 from simulator.data.steam import load_steam_200k
 from simulator.data.steam_reviews import load_steam_reviews
 from simulator.data.tables import load_tables, read_tables
+from simulator.data.tallrec import load_tallrec
 
 __all__ = [
     "DATASETS",
@@ -34,13 +37,16 @@ __all__ = [
     "dataset_names",
     "dataset_spec",
     "download",
+    "load_coat",
     "load_dataset",
     "load_douban_movie",
     "load_lastfm",
+    "load_mind",
     "load_movielens_100k",
     "load_steam_200k",
     "load_steam_reviews",
     "load_tables",
+    "load_tallrec",
     "read_tables",
     "show_item",
     "show_user",

@@ -95,6 +95,8 @@ def load_demo(seed: int = DEMO_SEED) -> Dataset:
             "origin": "nudgesim's demo world: real films, synthetic users",
             "seed": str(seed),
             "licence": "Apache-2.0",
+            "log": "A click is drawn with the world's known probability, independently for each "
+            "film of a slate; a no-click is a film shown and passed over.",
         },
     )
 

@@ -109,7 +109,8 @@ def load_movielens_100k(folder: Path, *, filter: MovieLensFilter = "paper") -> D
             "publisher": "https://grouplens.org/datasets/movielens/100k/",
             "licence": LICENCE,
             "filter": filter,
-            "log": f"every rating as an exposure, clicked where >= {LIKED_FROM}; self-selected",
+            "log": f"A click is a rating of {LIKED_FROM} or more, a no-click a lower one; users "
+            "chose what they rated (self-selected).",
             **{f"sha256:{f.path.name}": f.sha256 for f in (data, item, person, genres)},
         },
     )
@@ -144,12 +145,18 @@ def _films(item: Fields) -> _Films:
     )
 
 
+def year_in_title(title: str) -> int | None:
+    """The year in brackets that ends a title such as "Matrix, The (1999)"."""
+    match = _YEAR.search(title)
+    return int(match[1]) if match else None
+
+
 def _year(title: str, release: str) -> int | None:
     """The year in the title's brackets, else that of a release date such as 01-Jan-1995."""
-    match = _YEAR.search(title)
-    if match:
-        return int(match[1])
-    return int(release[-4:]) if release[-4:].isdecimal() else None
+    year = year_in_title(title)
+    if year is None and release[-4:].isdecimal():
+        return int(release[-4:])
+    return year
 
 
 def _paper_items(ratings: IntArray, path: Path) -> IntArray:

@@ -8,18 +8,24 @@ from functools import partial
 from pathlib import Path
 
 from simulator.data.archive import Archive
+from simulator.data.coat import COAT, load_coat
+from simulator.data.coat import LICENCE as COAT_LICENCE
 from simulator.data.douban import DOUBAN_MOVIE, load_douban_movie
 from simulator.data.douban import LICENCE as DOUBAN_LICENCE
 from simulator.data.home import data_home
 from simulator.data.lastfm import HOME_PAGE as LASTFM_PAGE
 from simulator.data.lastfm import LASTFM, load_lastfm
 from simulator.data.lastfm import LICENCE as LASTFM_LICENCE
+from simulator.data.mind import LICENCE as MIND_LICENCE
+from simulator.data.mind import MIND, load_mind
 from simulator.data.movielens import LICENCE, ML_100K, load_movielens_100k
 from simulator.data.steam import LICENCE as STEAM_LICENCE
 from simulator.data.steam import STEAM_200K, load_steam_200k
 from simulator.data.steam_reviews import LICENCE as REVIEWS_LICENCE
 from simulator.data.steam_reviews import STEAM_REVIEWS, load_steam_reviews
 from simulator.data.tables import load_tables
+from simulator.data.tallrec import LICENCE as TALLREC_LICENCE
+from simulator.data.tallrec import TALLREC, load_tallrec
 from simulator.domain import Dataset
 from simulator.errors import DataError, UnknownNameError
 
@@ -153,6 +159,43 @@ _SPECS = (
         home_page=DOUBAN_MOVIE.url,
         load=load_douban_movie,
         archive=DOUBAN_MOVIE,
+    ),
+    DatasetSpec(
+        name="mind",
+        title="MIND: news impressions of MSN, one part as published",
+        contains="what each reader was shown, clicked or passed over: real no-clicks; histories",
+        licence=MIND_LICENCE,
+        home_page=MIND.url,
+        load=load_mind,
+        archive=MIND,
+    ),
+    DatasetSpec(
+        name="coat",
+        title="Coat shopping: coats liked, and coats shown at random",
+        contains="290 users, 300 coats, 4,640 randomly shown (a like is 4 or more), 1,815 liked; "
+        "no times",
+        licence=COAT_LICENCE,
+        home_page=COAT.url,
+        load=load_coat,
+        archive=COAT,
+    ),
+    DatasetSpec(
+        name="tallrec-movie",
+        title="TALLRec's questions about films, validation part",
+        contains="1,000 questions; no real no-clicks (a like is an answer Yes); no times",
+        licence=TALLREC_LICENCE["movie"],
+        home_page=TALLREC["movie"].url,
+        load=partial(load_tallrec, kind="movie"),
+        archive=TALLREC["movie"],
+    ),
+    DatasetSpec(
+        name="tallrec-book",
+        title="TALLRec's questions about books, validation part",
+        contains="2,427 questions; no real no-clicks (a like is an answer Yes); no times",
+        licence=TALLREC_LICENCE["book"],
+        home_page=TALLREC["book"].url,
+        load=partial(load_tallrec, kind="book"),
+        archive=TALLREC["book"],
     ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}

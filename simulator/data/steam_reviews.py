@@ -126,7 +126,8 @@ def load_steam_reviews(folder: Path, *, filter: SteamFilter = "5-core") -> Datas
             "licence": LICENCE,
             "filter": filter,
             "time": f"day of the review; a day without a year is of {COLLECTED}; 0 where unknown",
-            "log": "every review as an exposure, clicked where it recommends; self-selected",
+            "log": "A click is a review that recommends the game, a no-click one that does not; "
+            "users chose what they reviewed (self-selected).",
             "dropped": dropped,
             **{f"sha256:{f.path.name}": f.sha256 for f in (reviews, info)},
         },

@@ -201,7 +201,10 @@ def _histories(
 
 def _describe_log(columns: InteractionColumns) -> str:
     if columns.clicked is not None:
-        return "logged exposures with real no-clicks"
+        return "A click is a logged click, a no-click an item shown and not clicked."
     if columns.liked_from is not None:
-        return f"every rating as an exposure, clicked where >= {columns.liked_from:g}"
+        return (
+            f"A click is a rating of {columns.liked_from:g} or more, a no-click a lower one; users "
+            "chose what they rated (self-selected)."
+        )
     return "none"
