@@ -1,0 +1,60 @@
+"""A variant: the agent with something changed that should not matter, and how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prompts import Example, Template
+from simulator.clicks import AgentClicks
+from simulator.domain import Catalogue, Clicks, Exposures, FloatArray
+
+Progress = Callable[[Clicks], None]
+"""Called with the answers to each variant, as they come."""
+
+AS_IS = ""
+"""Names the agent without any change, in `Variant.against`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One change.
+
+    Attributes:
+        probe: The probe that it belongs to, such as "label swap".
+        name: What was changed, in words; unique within the probe.
+        template: What the prompts say.
+        examples: What they show.
+        catalogue: Whose titles they name; None for those of the log.
+        against: The variant of the same probe that it is held against, or `AS_IS`.
+        note: What its shift means, where that is not plain.
+    """
+
+    probe: str
+    name: str
+    template: Template
+    examples: Sequence[Example]
+    catalogue: Catalogue | None = None
+    against: str = AS_IS
+    note: str = ""
+
+    def ask(self, agent: AgentClicks, shown: Exposures, progress: Progress) -> FloatArray:
+        """P(click) of each exposure, shape (n,); NaN where the decision failed.
+
+        The prompts are rendered and the agent's own engine is asked: what it has answered before
+        is in its cache, and it stays open.
+        """
+        changed = AgentClicks(
+            agent.engine,
+            self.template,
+            examples=self.examples,
+            mode=agent.mode,
+            minimum_mass=agent.minimum_mass,
+        )
+        if self.catalogue is not None:
+            shown = replace(shown, catalogue=self.catalogue)
+        answers = changed.decide(shown)
+        progress(answers)
+        return np.where(answers.undecided, np.nan, answers.probability.astype(np.float64))
