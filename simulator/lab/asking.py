@@ -1,0 +1,93 @@
+"""Asking about many exposures: in portions, so that progress can be told, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulator.clicks import AgentClicks
+from simulator.domain import Clicks, Exposures
+from simulator.interfaces import usage_of
+
+PORTION = 512
+"""Rows between two words of progress: neighbours in the log, which share histories."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Answers, and what the engine's counters say that they cost.
+
+    Attributes:
+        answers: Row for row.
+        tokens: Mean tokens of a prompt as the model receives it; NaN where nobody can tell.
+        spent: What the engine's counters grew by.
+    """
+
+    answers: Clicks
+    tokens: float
+    spent: Mapping[str, float]
+
+
+def ask(
+    agent: AgentClicks, shown: Exposures, advance: Callable[[int], None] = lambda rows: None
+) -> Asked:
+    """Answers to exposures.
+
+    Args:
+        agent: Who is asked; its engine stays open.
+        shown: About what.
+        advance: Told the number of rows answered.
+    """
+    before = usage_of(agent.engine)
+    parts, tokens = [], []
+    encoder = getattr(agent.engine, "encoder", None)
+    for start in range(0, len(shown), PORTION):
+        portion = shown.take(np.arange(start, min(start + PORTION, len(shown))))
+        parts.append(agent.decide(portion))
+        if encoder is not None:
+            tokens.append(encoder.count_tokens(agent.prompts(portion)))
+        advance(start + len(portion))
+    after = usage_of(agent.engine)
+    return Asked(
+        answers=joined(parts),
+        tokens=float(np.concatenate(tokens).mean()) if tokens else float("nan"),
+        spent={name: after[name] - before.get(name, 0.0) for name in after},
+    )
+
+
+def joined(parts: list[Clicks]) -> Clicks:
+    """Clicks end to end."""
+    return Clicks(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("clicked", "probability", "source", "failure", "reason")
+        )
+    )
+
+
+def costs_table(asked: Mapping[str, Asked]) -> pd.DataFrame:
+    """The columns `costs` of an `Evaluation`."""
+    return pd.DataFrame({name: _costs(one) for name, one in asked.items()}).T.infer_objects()
+
+
+def _costs(one: Asked) -> dict[str, object]:
+    spent = one.spent
+    requests = spent.get("requests", spent.get("decisions", 0.0))
+    prompt = spent.get("prompt_tokens", 0.0)
+    computed = prompt - spent.get("cached_tokens", 0.0)
+    each = requests or float("nan")
+    reasons = pd.Series(one.answers.failure[one.answers.undecided], dtype=object).value_counts()
+    return {
+        "tokens": one.tokens,
+        "new_tokens": computed / each,
+        "seconds": spent.get("seconds", 0.0) / each,
+        "asked": int(requests),
+        "from_cache": int(spent.get("decisions_from_cache", 0.0)),
+        "prompt_tokens": int(prompt),
+        "computed_tokens": int(computed),
+        "failures": int(reasons.sum()),
+        "failure": "; ".join(map(str, reasons.index[:3])),
+    }
