@@ -64,8 +64,10 @@ class Bootstrap:
         """
         tail = (1 - self.level) / 2
         bounds = np.full((2, replicates.shape[1]), np.nan)
-        for k, column in enumerate(replicates.T):
-            known = column[~np.isnan(column)]
+        missing = np.isnan(replicates).any(axis=0)
+        bounds[:, ~missing] = np.quantile(replicates[:, ~missing], [tail, 1 - tail], axis=0)
+        for k in np.flatnonzero(missing):
+            known = replicates[~np.isnan(replicates[:, k]), k]
             if len(known):
                 bounds[:, k] = np.quantile(known, [tail, 1 - tail])
         return bounds[0], bounds[1]
@@ -150,14 +152,29 @@ def holm(p: FloatArray) -> FloatArray:
     return corrected
 
 
-def _paired_test(differences: FloatArray) -> float:
-    """Two-sided p-value of a mean difference of zero."""
+def t_test(difference: FloatArray, error: FloatArray, n: int) -> FloatArray:
+    """Two-sided p-values of differences being zero, by Student's t with n - 1 degrees of freedom.
+
+    Args:
+        difference: shape (m,).
+        error: Their standard errors, shape (m,).
+        n: Users behind them; NaN comes out of fewer than two.
+    """
     from scipy.stats import t
 
+    if n < 2:
+        return np.full(len(difference), np.nan)
+    size = np.abs(difference)
+    exact = error <= 1e-12 * np.maximum(1.0, size)  # rounding error, or the same for all users
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = 2 * t.sf(size / error, df=n - 1)
+    return np.where(exact, np.where(size <= 1e-12, 1.0, 0.0), p)
+
+
+def _paired_test(differences: FloatArray) -> float:
+    """Two-sided p-value of a mean difference of zero."""
     n = len(differences)
     if n < 2:
         return float("nan")
-    mean, spread = differences.mean(), differences.std(ddof=1)
-    if spread <= 1e-12 * max(1.0, abs(mean)):
-        return 1.0 if abs(mean) <= 1e-12 else 0.0
-    return float(2 * t.sf(abs(mean) / (spread / np.sqrt(n)), df=n - 1))
+    error = differences.std(ddof=1) / np.sqrt(n)
+    return float(t_test(np.array([differences.mean()]), np.array([error]), n)[0])

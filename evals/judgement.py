@@ -28,10 +28,13 @@ class Judgement:
         measures: Columns model, measure, value, low, high, exposures, users; users is the number
             that the value rests on. Measures: auc, user_auc (mean over users with both answers),
             pr_auc, log_loss, brier, calibration_error, click_rate_ratio (expected clicks / logged
-            clicks), kappa and f1 (at the logged click rate), total_variation and jensen_shannon
-            (clicks over the segments of `segments`, expected against logged); where the truth is
-            known also possible_auc, auc_reached and truth_gap.
-        differences: Columns model, base, measure, difference, low, high, p, p_corrected (Holm).
+            clicks), kappa and f1 (at the logged click rate); for each kind of segment, such as
+            category, total_variation:category and jensen_shannon:category (how clicks are spread
+            over the segments, expected against logged); where the truth is known also possible_auc
+            (of the true probabilities), auc_reached (the share of the way from 0.5 to there) and
+            truth_gap (mean |P - truth|). Defined in `evals.measures`.
+        differences: Columns model, base, measure, difference, low, high, p, p_corrected
+            (Holm, over the whole table).
         calibration: Columns model, probability, clicked, low, high, exposures; a row a bin.
         segments: Columns model, kind, segment, measure (auc, log_loss, calibration_error,
             click_rate, expected_click_rate, click_rate_ratio), value, low, high, exposures, users,

@@ -81,10 +81,10 @@ def test_a_taste_moves_the_agent() -> None:
     agent = make_agent(config.agent, data, 0, nothing)
     judged = judge_click_models(config, data, agent, nothing, exposures=800)
     agent.close()
-    assert judged["agent"]["auc"] > judged["distribution"]["auc"]
-    assert judged["agent"]["log_loss"] < judged["distribution"]["log_loss"]
-    assert judged["truth"]["auc_reached"] == pytest.approx(1.0)
-    assert judged["agent"].failures.sum() == 0
+    assert judged.value("agent", "auc") > judged.value("distribution", "auc")
+    assert judged.value("agent", "log_loss") < judged.value("distribution", "log_loss")
+    assert judged.value("truth", "auc_reached") == pytest.approx(1.0)
+    assert judged.failures.empty
 
 
 def test_labels_that_are_no_single_token_are_named(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ users, and its w and b from the training users' exposures in that half.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 import numpy as np
 
-from evals.fidelity import Fidelity, difference, judge
+from evals.judgement import Judgement
+from evals.judging import judge
+from evals.labelled import LabelledExposures
 from prompts import load_template, shipped_examples
 from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
@@ -40,39 +43,47 @@ def main() -> None:
     everything = np.flatnonzero(np.isin(data.log.user, demo_split().held_out))
     everything = everything[sample_rows(0, "pocket benchmark", len(everything), options.exposures)]
     print(f"\nHeld-out users, {len(everything)} exposures, any moment")
-    print(_HEADER)
-    _row("truth", _judge(data, everything, TrueClicks()))
+    models: dict[str, ClickModel] = {"truth": TrueClicks()}
     for name in ("movies/click-en", "movies/click-zh"):
         template = load_template(name)
         for label, examples in (("", ()), (", examples", shipped_examples(template))):
-            agent = AgentClicks(engine, template, examples=examples)
-            _row(f"pocket, {name[-2:]}{label}", _judge(data, everything, agent))
+            models[f"pocket, {name[-2:]}{label}"] = AgentClicks(engine, template, examples=examples)
+    _show(_judge(data, everything, models))
 
     agent = AgentClicks(engine, load_template("movies/click-en"))
     judged = judge_click_models(RunConfig(), data, agent, print, exposures=options.exposures)
-    print(f"\nHeld-out users, {judged['agent'].exposures} exposures, the newer half of the log")
-    print(_HEADER)
-    for name, found in judged.items():
-        _row(name, found)
+    print(f"\nHeld-out users, {len(judged.log)} exposures, the newer half of the log")
+    _show(judged)
     print("\nagent - distribution, 95% interval over users")
-    gap = difference(judged["agent"], judged["distribution"])
-    print(gap.loc[["auc", "log_loss"]].round(4).to_string())
+    gaps = judged.differences.set_index(["model", "measure"]).loc["agent"]
+    print(gaps.loc[["auc", "log_loss"], ["difference", "low", "high"]].round(4).to_string())
 
 
 _HEADER = f"{'':34s}" + "".join(f"{name:>18s}" for name in _MEASURES)
 
 
-def _judge(data: Dataset, rows: IntArray, model: ClickModel) -> Fidelity:
+def _judge(data: Dataset, rows: IntArray, models: Mapping[str, ClickModel]) -> Judgement:
     assert data.log is not None
     shown = data.logged_exposures(rows)
     truth = true_click_probability(shown.user, shown.item)
-    return judge(model, shown, data.log.clicked[rows], truth)
+    log = LabelledExposures(
+        shown,
+        data.log.clicked[rows],
+        slate=np.arange(len(rows)),
+        observed=True,
+        rule="The demo world's own clicks.",
+        truth=truth,
+    )
+    return judge(models, log)
 
 
-def _row(name: str, found: Fidelity) -> None:
-    figures = "".join(f"{found[measure]:18.4f}" for measure in _MEASURES)
-    failures = f"  failures: {found.failures.sum()}" if len(found.failures) else ""
-    print(f"{name:34s}{figures}{failures}")
+def _show(judged: Judgement) -> None:
+    print(_HEADER)
+    failed = judged.failures.groupby("model")["count"].sum()
+    for name in judged.models:
+        figures = "".join(f"{judged.value(name, measure):18.4f}" for measure in _MEASURES)
+        failures = f"  failures: {failed[name]}" if name in failed else ""
+        print(f"{name:34s}{figures}{failures}")
 
 
 if __name__ == "__main__":

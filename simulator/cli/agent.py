@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.console import console, say, show_fidelity, steps_bar
+from simulator.cli.console import console, say, show_judgement, steps_bar
 
 app = typer.Typer(help="The click agent: judge one, train one.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def judge(
     agent = make_agent(config.agent, dataset, seed, say)
     judged = judge_click_models(config, dataset, agent, say, exposures=exposures)
     agent.close()
-    show_fidelity(f"Held-out users of {dataset.name}", judged)
+    show_judgement(f"Held-out users of {dataset.name}", judged)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from evals.fidelity import Fidelity, difference
+from evals.judgement import Judgement
 from simulator.domain import Clicks
 from simulator.session import Progress as Advance
 
@@ -79,30 +79,37 @@ def steps_bar(title: str) -> Iterator[Callable[[int, int, str], None]]:
         yield lambda step, steps, note: bar.update(task, completed=step, total=steps, note=note)
 
 
-def show_fidelity(title: str, judged: Mapping[str, Fidelity]) -> None:
-    """Print how true click models are, ± half the 95% interval over users, and the difference."""
-    measures = ("auc", "auc_reached", "log_loss", "calibration_error", "click_rate_ratio")
-    known = [m for m in measures if any(m in f.measures.index for f in judged.values())]
+def show_judgement(title: str, judged: Judgement) -> None:
+    """Print how true click models are, ± half the interval over users, and the differences."""
+    known = [name for name in _SHOWN if name in set(judged.measures["measure"])]
+    levels = judged.measures.set_index(["measure", "model"])
+    failed = judged.failures.groupby("model")["count"].sum()
 
-    def cell(fidelity: Fidelity, measure: str) -> str:
-        row = fidelity.measures.loc[measure]
-        return f"{row['mean']:.3f} ± {(row['high'] - row['low']) / 2:.3f}"
+    def cell(measure: str, model: str) -> str:
+        row = levels.loc[[(measure, model)]].iloc[0]
+        return f"{row['value']:.3f} ± {(row['high'] - row['low']) / 2:.3f}"
 
-    first = next(iter(judged.values()))
+    rows, users = judged.measures.iloc[0][["exposures", "users"]]
     show_table(
-        f"{title} ({first.users:,} users, {first.exposures:,} exposures)",
-        ["", *judged],
+        f"{title} ({users:,} users, {rows:,} exposures)",
+        ["", *judged.models],
         [
-            *((m.replace("_", " "), *(cell(f, m) for f in judged.values())) for m in known),
-            ("failed decisions", *(int(f.failures.sum()) for f in judged.values())),
+            *((m.replace("_", " "), *(cell(m, name) for name in judged.models)) for m in known),
+            ("failed decisions", *(int(failed.get(name, 0)) for name in judged.models)),
         ],
     )
-    gap = difference(judged["agent"], judged["distribution"])
-    words = [_signed(name, gap) for name in ("auc", "log_loss")]
-    console.print(f"agent − distribution, paired by user: {', '.join(words)}", highlight=False)
+    for name in judged.models:
+        if name not in (judged.base, "truth"):
+            gaps = judged.differences[judged.differences["model"] == name].set_index("measure")
+            words = ", ".join(_signed(measure, gaps) for measure in ("auc", "log_loss"))
+            console.print(f"{name} − {judged.base}, paired by user: {words}", highlight=False)
 
 
-def _signed(measure: str, gap: pd.DataFrame) -> str:
-    row = gap.loc[[measure]].iloc[0]
+_SHOWN = ("auc", "auc_reached", "log_loss", "calibration_error", "click_rate_ratio")
+"""The measures that fit a terminal."""
+
+
+def _signed(measure: str, gaps: pd.DataFrame) -> str:
+    row = gaps.loc[[measure]].iloc[0]
     interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
     return f"{measure.replace('_', ' ')} {row['difference']:+.3f} {interval}"

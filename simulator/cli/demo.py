@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.console import console, decisions_bar, say, show_fidelity
+from simulator.cli.console import console, decisions_bar, say, show_judgement
 
 _USERS, _TARGETS, _ROUNDS = 100, 3, 20
 
@@ -61,7 +61,7 @@ def demo(
     comparison = compare(runs)
     for part in render_table(comparison):
         console.print(part)
-    show_fidelity(
+    show_judgement(
         "Against the logged clicks of users that no model has seen",
         judge_click_models(agent_config, world.data, agent, say),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import numpy as np
 
-from evals.fidelity import Fidelity, judge
+from evals.judgement import Judgement
+from evals.judging import judge
+from evals.labelled import LabelledExposures
 from simulator.config import RunConfig
 from simulator.data.demo import true_click_probability
 from simulator.domain import Clicks, Dataset, Exposures
@@ -26,7 +28,7 @@ class TrueClicks:
 
 def judge_click_models(
     config: RunConfig, data: Dataset, agent: ClickModel, say: Say, *, exposures: int = 2000
-) -> Mapping[str, Fidelity]:
+) -> Judgement:
     """Judge models on held-out users' late exposures, which none of them has learnt from.
 
     Args:
@@ -37,7 +39,7 @@ def judge_click_models(
         exposures: How many of the held-out exposures, drawn by seed.
 
     Returns:
-        By name: "agent", "distribution" (fitted) and, in the demo world, "truth".
+        Of "agent", "distribution" (fitted, the base) and, in the demo world, "truth".
 
     Raises:
         ConfigError: If the data has no log to judge by.
@@ -55,5 +57,12 @@ def judge_click_models(
         models["truth"] = TrueClicks()
         truth = true_click_probability(shown.user, shown.item)
     assert data.log is not None
-    clicked = data.log.clicked[rows]
-    return {name: judge(model, shown, clicked, truth) for name, model in models.items()}
+    log = LabelledExposures(
+        shown,
+        data.log.clicked[rows],
+        slate=np.arange(len(rows)),
+        observed=True,
+        rule=f"The log of {data.name} holds clicks and no-clicks.",
+        truth=truth,
+    )
+    return judge(models, log, base="distribution")
