@@ -7,27 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.data import split_users
-from simulator.domain import Dataset, IntArray, Interactions
+from simulator.domain import Dataset, ExposureLog, IntArray, Interactions
 from simulator.errors import ConfigError
-
-LATE_SHARE = 0.5
-"""Share of the log, newest first, that nothing but fitting and judging looks at: the newer half."""
 
 
 @dataclass(frozen=True, eq=False)
 class LogSplit:
-    """A log parted by time and by user.
+    """A log parted by user, and for each user by time.
+
+    A user's logged exposures are parted at the middle one; those of one moment stay together, on
+    the later side. So a user with a single slate has it judged with all that came before, and
+    nobody is lost for having been there only in the first or the last weeks of the log.
 
     Attributes:
-        early: Interactions before the cut: what vectors may be trained on. Vectors that had seen
-            the very clicks to be predicted would make any model of them look too good.
-        fitting: Log rows of training users from the cut on.
-        judging: Log rows of held-out users from the cut on.
+        early: Each user's interactions before the user's own cut: what vectors may be trained on.
+            Vectors that had seen the very clicks to be predicted would make any model of them look
+            too good.
+        fitting: Log rows of training users from their cuts on.
+        judging: Log rows of held-out users from their cuts on.
+        cautions: What was left out, in sentences.
     """
 
     early: Interactions
     fitting: IntArray
     judging: IntArray
+    cautions: tuple[str, ...] = ()
 
 
 def users_split(data: Dataset) -> tuple[IntArray, IntArray]:
@@ -42,24 +46,51 @@ def users_split(data: Dataset) -> tuple[IntArray, IntArray]:
 def split_log(data: Dataset) -> LogSplit:
     """Part a data set's log.
 
+    Exposures of users without any early interaction are in neither part: a click model knows
+    nothing of them, and vectors of theirs would be noise. `cautions` counts them.
+
     Raises:
-        ConfigError: If there is no log, or one of its parts is empty.
+        ConfigError: If there is no log, or one of its parts is empty; it says why.
     """
-    if data.log is None:
+    log = data.log
+    if log is None:
         raise ConfigError(
             f"{data.name} has no logged no-clicks to fit a click model to or judge it by; choose "
             "--distribution paper or released-code, or give w and b."
         )
-    cut = int(np.quantile(data.log.time, 1 - LATE_SHARE))
-    early = data.interactions.before(cut)
-    late = (data.log.time >= cut) & (early.histories.lengths > 0)[data.log.user]
-    training, held_out = users_split(data)
-    fitting, judging = (
-        np.flatnonzero(late & np.isin(data.log.user, users)) for users in (training, held_out)
+    cut = _cuts(log, data.n_users)
+    early = data.interactions.take(data.interactions.time < cut[data.interactions.user])
+    late = log.time >= cut[log.user]
+    known = (early.histories.lengths > 0)[log.user]
+    training, held_out = (np.isin(log.user, users) for users in users_split(data))
+    fitting, judging = (np.flatnonzero(late & known & users) for users in (training, held_out))
+    for rows, users, kind in ((fitting, training, "training"), (judging, held_out, "held-out")):
+        if not len(rows):
+            n_users = len(np.unique(log.user[users]))
+            why = "none of them has an interaction before" if n_users else "that is too few"
+            raise ConfigError(
+                f"{data.name} leaves no exposures of {kind} users: the log has {n_users} of them"
+                f"{', but ' if n_users else '; '}{why}. To go on without a fit, choose "
+                "--distribution paper or released-code, or give w and b."
+            )
+    return LogSplit(early, fitting, judging, _cautions(log.user[late & held_out & ~known], judging))
+
+
+def _cuts(log: ExposureLog, n_users: int) -> IntArray:
+    """The time of each user's middle exposure, shape (n_users,); after all for one without any."""
+    counts = np.bincount(log.user, minlength=n_users)
+    middles = np.cumsum(counts) - counts + counts // 2
+    exposed = counts > 0
+    cut = np.full(n_users, np.iinfo(np.int64).max)
+    cut[exposed] = log.time[np.lexsort((log.time, log.user))][middles[exposed]]
+    return cut
+
+
+def _cautions(unknown: IntArray, judging: IntArray) -> tuple[str, ...]:
+    """How many exposures of held-out users are not judged; `unknown` holds the user of each."""
+    if not len(unknown):
+        return ()
+    return (
+        f"{len(unknown):,} of {len(unknown) + len(judging):,} held-out exposures are left out: "
+        f"their users, {len(np.unique(unknown)):,} in number, have no history.",
     )
-    if not len(fitting) or not len(judging):
-        raise ConfigError(
-            f"{data.name} has too few users with exposures both early and late to fit a click "
-            "model to its log; choose --distribution paper or released-code, or give w and b."
-        )
-    return LogSplit(early, fitting, judging)
