@@ -46,6 +46,7 @@ class AgentConfig(_Section):
         minimum_mass: See `AgentClicks`.
         cache: The file in which answers are kept, so that none is asked for twice; "auto" is one in
             the user's cache folder, "none" keeps nothing.
+        calibration: A file of `nudgesim prompts calibrate` by which P(click) is mapped, or "none".
         vllm: Further options for vLLM itself (engine "vllm"), such as tensor_parallel_size.
         trust_remote_code: Run Python code that comes with the model; only for models you trust.
     """
@@ -58,6 +59,7 @@ class AgentConfig(_Section):
     mode: Literal["sample", "argmax", "text"] = "sample"
     minimum_mass: Fraction = 0.5
     cache: str = "auto"
+    calibration: str = "none"
     vllm: dict[str, Any] = {}
     trust_remote_code: bool = False
 

@@ -50,6 +50,10 @@ def run(
         str | None, typer.Option(help="shipped, none, log:N, or a YAML file.")
     ] = None,
     mode: Annotated[str | None, typer.Option(help="sample, argmax or text.")] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(help="A file of `nudgesim prompts calibrate`, or none."),
+    ] = None,
     distribution: Annotated[
         str | None, typer.Option(help="auto, fitted, paper or released-code.")
     ] = None,
@@ -146,6 +150,7 @@ def run(
             "agent.template": template,
             "agent.examples": examples,
             "agent.mode": mode,
+            "agent.calibration": calibration,
             "distribution.preset": distribution,
             "distribution.w": w,
             "distribution.b": b,

@@ -28,6 +28,10 @@ def serve(
     ] = "auto",
     examples: Annotated[str, typer.Option(help="shipped, none, or a YAML file.")] = "shipped",
     mode: Annotated[str, typer.Option(help="sample, argmax or text.")] = "sample",
+    calibration: Annotated[
+        str,
+        typer.Option(help="A file of `nudgesim prompts calibrate`, or none."),
+    ] = "none",
     cache: Annotated[
         str, typer.Option(help="The file that keeps the model's answers, auto or none.")
     ] = "auto",
@@ -92,6 +96,7 @@ def serve(
         "template": template,
         "examples": examples,
         "mode": mode,
+        "calibration": calibration,
         "cache": cache,
     }
     with bind(host, port) as bound, closing(open_agent(model, domain=domain, **settings)) as agent:

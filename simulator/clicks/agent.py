@@ -10,8 +10,9 @@ import numpy as np
 
 from prompts import Example, PromptRenderer, Template
 from simulator.clicks.answers import parse_answer
+from simulator.clicks.calibration import AgentCalibration, Contextual, calibration_facts
 from simulator.clicks.titles import shown_titles
-from simulator.domain import Catalogue, Clicks, Exposures, FloatArray, IntArray
+from simulator.domain import Catalogue, Clicks, Exposures, FloatArray, IntArray, TextArray
 from simulator.errors import ConfigError, DataError
 from simulator.interfaces import Engine, LabelProbabilities, Prompt, usage_of
 
@@ -27,7 +28,7 @@ class AgentClicks:
 
     Modes:
         sample: click where `draw < P(click)`; comparable with other models draw by draw.
-        argmax: click where `P(click) >= 0.5`.
+        argmax: click where `P(click) >= 0.5`, calibrated where there is a calibration.
         text: generate an answer and parse it strictly; for models without logprobs. There is no
             probability then (NaN).
 
@@ -42,8 +43,13 @@ class AgentClicks:
         mode: See above.
         minimum_mass: In [0, 1].
         max_answer_tokens: Length of a text answer.
+        calibration: Maps P(click) before a click is decided by it. Mass, failures and what a
+            decision cache keeps stay the model's own.
 
     All are attributes too.
+
+    Raises:
+        ConfigError: If a setting is out of range, or text mode is to be calibrated.
     """
 
     def __init__(
@@ -55,16 +61,23 @@ class AgentClicks:
         mode: Mode = "sample",
         minimum_mass: float = 0.5,
         max_answer_tokens: int = 16,
+        calibration: AgentCalibration | None = None,
     ) -> None:
         if mode not in ("sample", "argmax", "text"):
             raise ConfigError(f"mode = {mode!r}; choose sample, argmax or text.")
         if not 0 <= minimum_mass <= 1:
             raise ConfigError(f"minimum_mass = {minimum_mass} must lie in [0, 1].")
+        if mode == "text" and calibration is not None:
+            raise ConfigError(
+                "A text answer has no probability to calibrate; choose mode sample or argmax, or "
+                "leave the calibration out."
+            )
         self.engine = engine
         self.template = template
         self.mode = mode
         self.minimum_mass = minimum_mass
         self.max_answer_tokens = max_answer_tokens
+        self.calibration = calibration
         self._labels = template.labels.pair
         self.examples = tuple(examples)
         self._static = template.render_static(self.examples)
@@ -112,28 +125,32 @@ class AgentClicks:
 
     def decide(self, shown: Exposures) -> Clicks:
         """Ask the model about every row; identical prompts are asked once."""
-        distinct, row_of = _distinct(self.prompts(shown))
-        portions = [
-            distinct[start : start + ASKED_TOGETHER]
-            for start in range(0, max(len(distinct), 1), ASKED_TOGETHER)
-        ]
+        prompts = self.prompts(shown)
         if self.mode == "text":
-            return self._decide_by_text(portions, row_of)
+            return self._decide_by_text(prompts)
+        return self._decide_by_labels(prompts, shown.draw)
+
+    def label_probabilities(self, prompts: Sequence[Prompt]) -> LabelProbabilities:
+        """What the model makes of the two labels, uncalibrated, one row a prompt.
+
+        Identical prompts are asked once.
+        """
+        portions, row_of = _portions(prompts)
         answers = LabelProbabilities.joined(
             [self.engine.label_probabilities(portion, self._labels) for portion in portions]
         )
-        return self._decide_by_labels(answers, row_of, shown.draw)
+        return LabelProbabilities(
+            answers.probabilities[row_of], answers.mass[row_of], answers.failure[row_of]
+        )
 
-    def _decide_by_labels(
-        self, answers: LabelProbabilities, row_of: IntArray, draw: FloatArray
-    ) -> Clicks:
+    def _decide_by_labels(self, prompts: Sequence[Prompt], draw: FloatArray) -> Clicks:
+        answers = self.label_probabilities(prompts)
         low = ~(answers.mass >= self.minimum_mass)
         failure = answers.failure.copy()
-        for row in np.flatnonzero(low & (failure == "")):
-            failure[row] = f"label mass below {self.minimum_mass:g}"
-        failure[np.isnan(answers.probabilities[:, 0]) & (failure == "")] = "no probability"
-        probability = answers.probabilities[row_of, 0]
-        failure = failure[row_of]
+        failure[low & (failure == "")] = f"label mass below {self.minimum_mass:g}"
+        probability = answers.probabilities[:, 0]
+        failure[np.isnan(probability) & (failure == "")] = "no probability"
+        probability = self._calibrated(probability, prompts, failure)
         decided = failure == ""
         clicked = probability >= 0.5 if self.mode == "argmax" else draw < probability
         return Clicks.of(
@@ -143,7 +160,20 @@ class AgentClicks:
             failure=failure,
         )
 
-    def _decide_by_text(self, portions: list[list[Prompt]], row_of: IntArray) -> Clicks:
+    def _calibrated(
+        self, probability: FloatArray, prompts: Sequence[Prompt], failure: TextArray
+    ) -> FloatArray:
+        """P(click) as the calibration has it, float32; notes where that cannot be told."""
+        if self.calibration is None:
+            return probability
+        if not isinstance(self.calibration, Contextual):
+            return self.calibration.apply(probability).astype(np.float32)
+        bias = self.calibration.bias(self.label_probabilities, self.template, prompts)
+        failure[np.isnan(bias) & (failure == "")] = "no answer for the content-free candidate"
+        return self.calibration.apply(probability, bias).astype(np.float32)
+
+    def _decide_by_text(self, prompts: Sequence[Prompt]) -> Clicks:
+        portions, row_of = _portions(prompts)
         texts = [
             text
             for portion in portions
@@ -187,7 +217,7 @@ class AgentClicks:
 
     def facts(self) -> dict[str, Any]:
         """What a manifest keeps of the agent."""
-        return {
+        facts = {
             "engine": str(getattr(self.engine, "name", type(self.engine).__name__)),
             "model": str(getattr(self.engine, "model", type(self.engine).__name__)),
             # A server does not tell which revision it serves.
@@ -200,19 +230,27 @@ class AgentClicks:
             "mode": self.mode,
             "minimum_mass": self.minimum_mass,
         }
+        if self.calibration is not None:
+            facts["calibration"] = calibration_facts(self.calibration)
+        return facts
 
     def machine(self) -> dict[str, Any]:
         """How the engine is set for this machine, for a manifest; a resume may differ in it."""
         return {"engine_settings": dict(getattr(self.engine, "settings", {}))}
 
     def describe(self) -> str:
-        """In a line: model, template, mode."""
+        """In a line: model, template, mode, calibration."""
         model = getattr(self.engine, "model", type(self.engine).__name__)
-        return f"agent({model}, {self.template.name} v{self.template.version}, {self.mode})"
+        parts = [model, f"{self.template.name} v{self.template.version}", self.mode]
+        if self.calibration is not None:
+            parts.append(self.calibration.kind)
+        return f"agent({', '.join(parts)})"
 
 
-def _distinct(prompts: Sequence[Prompt]) -> tuple[list[Prompt], IntArray]:
-    """The distinct prompts in order of first sight, and which of them each row is."""
+def _portions(prompts: Sequence[Prompt]) -> tuple[list[list[Prompt]], IntArray]:
+    """The distinct prompts in order of first sight, in portions, and which of them each row is."""
     index: dict[Prompt, int] = {}
     rows = np.fromiter((index.setdefault(p, len(index)) for p in prompts), dtype=np.int64)
-    return list(index), rows
+    distinct = list(index)
+    starts = range(0, max(len(distinct), 1), ASKED_TOGETHER)
+    return [distinct[start : start + ASKED_TOGETHER] for start in starts], rows

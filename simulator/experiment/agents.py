@@ -16,6 +16,7 @@ from prompts import (
     template_names,
 )
 from simulator.clicks import AgentClicks
+from simulator.clicks.calibration import FittedCalibration, load_calibration
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
@@ -69,38 +70,66 @@ def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any)
         settings: Further fields of `AgentConfig`: engine, urls, template, examples, mode, cache.
 
     Raises:
-        ConfigError: If a setting is out of range.
+        ConfigError: If a setting is out of range, or the calibration is another agent's.
         UnknownNameError: If there is no such setting, model or template.
+        DataError: If the calibration's file cannot be read.
         EngineError: If the engine cannot be started.
     """
     flags = {f"agent.{name}": value for name, value in {"model": model, **settings}.items()}
     config = RunConfig.read(None, flags).agent
     template = load_template(template_name(config, domain))
     examples = choose_examples(config, template)
-    return _agent(start_engine(config), config, template, examples)
+    calibration = _calibration(config)
+    return _agent(start_engine(config), config, template, examples, calibration)
 
 
 def make_agent(
     settings: AgentConfig, data: Dataset, seed: int, say: Say, *, budget: Budget = NO_LIMIT
 ) -> AgentClicks:
-    """The click agent for a data set, with its engine started."""
+    """The click agent for a data set, with its engine started.
+
+    Raises:
+        NudgesimError: What keeps it from being made, as of `open_agent`.
+    """
     template = load_template(template_name(settings, data.catalogue.domain))
     examples = choose_examples(settings, template, data, seed)
+    calibration = _calibration(settings)
     engine = start_engine(settings, budget)
     say(f"engine {engine.name}: {engine.why}")
-    return _agent(engine, settings, template, examples)
+    agent = _agent(engine, settings, template, examples, calibration)
+    if calibration is not None and calibration.fitted_on.data != data.name:
+        say(f"{settings.calibration} was fitted on {calibration.fitted_on.data}, not {data.name}")
+    return agent
+
+
+def _calibration(settings: AgentConfig) -> FittedCalibration | None:
+    """Read before a model is loaded: a fault in the file should not wait for that."""
+    return None if settings.calibration == "none" else load_calibration(settings.calibration)
 
 
 def _agent(
-    engine: RunningEngine, settings: AgentConfig, template: Template, examples: Sequence[Example]
+    engine: RunningEngine,
+    settings: AgentConfig,
+    template: Template,
+    examples: Sequence[Example],
+    fitted: FittedCalibration | None,
 ) -> AgentClicks:
-    return AgentClicks(
-        engine,
-        template,
-        examples=examples,
-        mode=settings.mode,
-        minimum_mass=settings.minimum_mass,
-    )
+    """The agent, if its calibration was fitted to it; else the engine is closed."""
+    try:
+        agent = AgentClicks(
+            engine,
+            template,
+            examples=examples,
+            mode=settings.mode,
+            minimum_mass=settings.minimum_mass,
+            calibration=None if fitted is None else fitted.calibration,
+        )
+        if fitted is not None:
+            fitted.fitted_on.require_same(agent.facts())
+    except BaseException:
+        engine.close()
+        raise
+    return agent
 
 
 def template_name(settings: AgentConfig, domain: str) -> str:

@@ -1,0 +1,162 @@
+"""A calibration and what it was fitted on, in a small JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from simulator.clicks.calibration.batch import Batch
+from simulator.clicks.calibration.content_free import ContentFree
+from simulator.clicks.calibration.contextual import Contextual
+from simulator.clicks.calibration.isotonic import Isotonic
+from simulator.clicks.calibration.platt import Platt
+from simulator.clicks.calibration.temperature import Temperature
+from simulator.errors import ConfigError, DataError, UnknownNameError
+from simulator.files import write_text
+
+AgentCalibration: TypeAlias = Platt | Temperature | Isotonic | Batch | ContentFree | Contextual
+"""What an agent's probabilities can be mapped by."""
+
+KINDS = ("platt", "temperature", "isotonic", "batch", "content-free", "contextual")
+
+_SAME = {
+    "model": "model",
+    "model_revision": "revision of the model",
+    "template_sha256": "text of the template (sha256)",
+    "static_sha256": "instructions and few-shot examples (sha256)",
+}
+"""Facts of an agent that decide its probabilities, and what an error calls them."""
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class AskedAgent:
+    """The agent whose probabilities a calibration was fitted to; fields as in its `facts()`."""
+
+    model: str
+    model_revision: str | None
+    template: str
+    template_version: int
+    template_sha256: str
+    examples: int
+    static_sha256: str
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> AskedAgent:
+        """From an agent's `facts()`."""
+        return cls(**{name: facts[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Origin:
+    """What a calibration was fitted on.
+
+    Attributes:
+        data: The data set's name.
+        data_sha256: Its digest, as in a run's manifest.
+        split: Which users' exposures.
+        exposures: How many; 0 where nothing is fitted.
+        users: Of how many users.
+        agent: Who was asked.
+    """
+
+    data: str
+    data_sha256: str
+    split: str
+    exposures: int
+    users: int
+    agent: AskedAgent
+
+    def require_same(self, facts: Mapping[str, Any]) -> None:
+        """Refuse an agent that other probabilities come from.
+
+        Args:
+            facts: Of the agent to be calibrated. A model revision that either does not know is
+                not held against it.
+
+        Raises:
+            ConfigError: If model, template or examples differ; names all that do.
+        """
+        before = asdict(self.agent)
+        different = [
+            f"{words} ({_short(before[name])}, now {_short(facts[name])})"
+            for name, words in _SAME.items()
+            if before[name] != facts[name]
+            and not (name == "model_revision" and None in (before[name], facts[name]))
+        ]
+        if different:
+            raise ConfigError(
+                f"The calibration was fitted to {self.agent.model} with {self.agent.template} "
+                f"v{self.agent.template_version}; other here: {', '.join(different)}. Fit another "
+                "with `nudgesim prompts calibrate`, or leave --calibration out."
+            )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FittedCalibration:
+    """A calibration and its origin; what a file holds."""
+
+    calibration: Annotated[AgentCalibration, Field(discriminator="kind")]
+    fitted_on: Origin
+
+
+def save_calibration(path: Path | str, fitted: FittedCalibration) -> None:
+    """Write a calibration's file; the same calibration always makes the same bytes."""
+    text = json.dumps(asdict(fitted), indent=2, sort_keys=True, ensure_ascii=False)
+    write_text(Path(path), text + "\n")
+
+
+def load_calibration(path: Path | str) -> FittedCalibration:
+    """Read a calibration's file.
+
+    Raises:
+        DataError: If it is missing or malformed; names the line or the field.
+        UnknownNameError: If it holds a kind of calibration that there is not.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(
+            f"cannot read the calibration ({error.strerror}); make one with "
+            "`nudgesim prompts calibrate`.",
+            path=path,
+        ) from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"not valid JSON: {error.msg}.", path=path, line=error.lineno) from error
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8, so no calibration.", path=path) from error
+    try:
+        return TypeAdapter(FittedCalibration).validate_python(content)
+    except ValidationError as error:
+        raise _explain(error, content, path) from error
+    except DataError as error:
+        raise DataError(str(error), path=path) from error
+
+
+def calibration_facts(calibration: AgentCalibration) -> dict[str, str]:
+    """What a manifest keeps of a calibration: its kind, and a digest of all its numbers."""
+    text = json.dumps(asdict(calibration), sort_keys=True)
+    return {"kind": calibration.kind, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _explain(
+    error: ValidationError, content: Any, path: Path | str
+) -> DataError | UnknownNameError:
+    fault = error.errors()[0]
+    if fault["type"] == "union_tag_invalid":
+        return UnknownNameError(f"kind of calibration in {path},", fault["ctx"]["tag"], KINDS)
+    # The discriminator's choice is part of the place that pydantic names, but not of the file.
+    place = ".".join(str(part) for part in fault["loc"] if part not in KINDS)
+    what = f"{place}: {fault['msg']}" if place else fault["msg"]
+    return DataError(f"not a calibration: {what}. Fit it anew.", path=path)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:10]}…"
