@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from prompts import (
     template_names,
 )
 from simulator.clicks import AgentClicks
-from simulator.clicks.calibration import FittedCalibration, load_calibration
+from simulator.clicks.calibration import load_calibration
 from simulator.config import AgentConfig, RunConfig
 from simulator.domain import Dataset
 from simulator.engines import open_engine
@@ -27,6 +27,7 @@ from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
 from simulator.experiment.split import users_split
 from simulator.experiment.world import Say
+from simulator.interfaces import Engine
 
 
 def start_engine(settings: AgentConfig, budget: Budget = NO_LIMIT) -> RunningEngine:
@@ -77,10 +78,7 @@ def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any)
     """
     flags = {f"agent.{name}": value for name, value in {"model": model, **settings}.items()}
     config = RunConfig.read(None, flags).agent
-    template = load_template(template_name(config, domain))
-    examples = choose_examples(config, template)
-    calibration = _calibration(config)
-    return _agent(start_engine(config), config, template, examples, calibration)
+    return _started(_maker(config, domain), config)
 
 
 def make_agent(
@@ -91,31 +89,39 @@ def make_agent(
     Raises:
         NudgesimError: What keeps it from being made, as of `open_agent`.
     """
-    template = load_template(template_name(settings, data.catalogue.domain))
-    examples = choose_examples(settings, template, data, seed)
-    calibration = _calibration(settings)
-    engine = start_engine(settings, budget)
-    say(f"engine {engine.name}: {engine.why}")
-    agent = _agent(engine, settings, template, examples, calibration)
-    if calibration is not None and calibration.fitted_on.data != data.name:
-        say(f"{settings.calibration} was fitted on {calibration.fitted_on.data}, not {data.name}")
+    make = _maker(settings, data.catalogue.domain, data, seed)
+    agent = _started(make, settings, budget, say)
+    if settings.calibration != "none":
+        source = load_calibration(settings.calibration).fitted_on.data
+        if source != data.name:
+            say(f"{settings.calibration} was fitted on {source}, and is applied to {data.name}")
     return agent
 
 
-def _calibration(settings: AgentConfig) -> FittedCalibration | None:
-    """Read before a model is loaded: a fault in the file should not wait for that."""
-    return None if settings.calibration == "none" else load_calibration(settings.calibration)
+def agent_on(engine: Engine, settings: AgentConfig, data: Dataset, seed: int) -> AgentClicks:
+    """A click agent for a data set on an engine that runs, which others may share.
+
+    Args:
+        engine: Stays the caller's to close.
+        settings: Template, examples, mode, minimum mass and calibration; the rest is the engine's.
+        data: Whose domain and log they may ask for.
+        seed: Of examples drawn from the log.
+
+    Raises:
+        NudgesimError: What keeps it from being made, as of `open_agent`.
+    """
+    return _maker(settings, data.catalogue.domain, data, seed)(engine)
 
 
-def _agent(
-    engine: RunningEngine,
-    settings: AgentConfig,
-    template: Template,
-    examples: Sequence[Example],
-    fitted: FittedCalibration | None,
-) -> AgentClicks:
-    """The agent, if its calibration was fitted to it; else the engine is closed."""
-    try:
+def _maker(
+    settings: AgentConfig, domain: str, data: Dataset | None = None, seed: int = 0
+) -> Callable[[Engine], AgentClicks]:
+    """Makes the agent once an engine runs; all files are read before that."""
+    template = load_template(template_name(settings, domain))
+    examples = choose_examples(settings, template, data, seed)
+    fitted = None if settings.calibration == "none" else load_calibration(settings.calibration)
+
+    def make(engine: Engine) -> AgentClicks:
         agent = AgentClicks(
             engine,
             template,
@@ -126,10 +132,25 @@ def _agent(
         )
         if fitted is not None:
             fitted.fitted_on.require_same(agent.facts())
+        return agent
+
+    return make
+
+
+def _started(
+    make: Callable[[Engine], AgentClicks],
+    settings: AgentConfig,
+    budget: Budget = NO_LIMIT,
+    say: Say = lambda _: None,
+) -> AgentClicks:
+    """On an engine of its own, which is closed again where no agent comes of it."""
+    engine = start_engine(settings, budget)
+    try:
+        say(f"engine {engine.name}: {engine.why}")
+        return make(engine)
     except BaseException:
         engine.close()
         raise
-    return agent
 
 
 def template_name(settings: AgentConfig, domain: str) -> str:
