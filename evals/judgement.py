@@ -21,7 +21,7 @@ class Judgement:
 
     Attributes:
         models: Names, in order.
-        base: The model that differences are taken to.
+        base: The model that differences are taken to; the first of several.
         log: What they were judged on.
         answers: Each model's answers to all rows of the log, undecided ones included.
         bootstrap: How intervals were made.
@@ -34,7 +34,7 @@ class Judgement:
             (of the true probabilities), auc_reached (the share of the way from 0.5 to there) and
             truth_gap (mean |P - truth|). Defined in `evals.measures`.
         differences: Columns model, base, measure, difference, low, high, p, p_corrected
-            (Holm, over the whole table).
+            (Holm, over the whole table). A pair of bases is there once, less the earlier one.
         calibration: Columns model, probability, clicked, low, high, exposures; a row a bin.
         segments: Columns model, kind, segment, measure (auc, log_loss, calibration_error,
             click_rate, expected_click_rate, click_rate_ratio), value, low, high, exposures, users,

@@ -32,6 +32,10 @@ MEASURES = (
 _OF_THE_LOG = "possible_auc"
 """A measure of the log rather than of a model: it has no differences."""
 
+_LIFTED = ("calibration_error", "total_variation", "jensen_shannon")
+"""Distances, which chance alone lifts above zero. Resampling adds chance to chance, so replicates
+lie above the value; their intervals are moved down by the mean of that."""
+
 
 def all_figures(
     models: Mapping[str, ModelFigures],
@@ -52,7 +56,8 @@ def all_figures(
     """
     out = []
     for (name, model), level, draws in zip(models.items(), levels, replicates, strict=True):
-        low, high = _bounds(model, draws, resampling)
+        named = [figure.measure for figure in model.figures]
+        low, high = _bounds(named, level, draws, resampling, len(model.own_auc))
         described = pd.DataFrame(
             [(f.table, f.measure, f.kind, f.part) for f in model.figures],
             columns=["table", "measure", "kind", "part"],
@@ -86,26 +91,30 @@ def differences(
     models: Mapping[str, ModelFigures],
     levels: Sequence[FloatArray],
     replicates: Sequence[FloatArray],
-    base: str,
-    ground: Ground,
+    bases: Sequence[str],
     resampling: Bootstrap,
 ) -> pd.DataFrame:
-    """`Judgement.differences`: each model's measures less the base's, in the same replicates."""
+    """`Judgement.differences`: each model's measures less each base's, in the same replicates."""
     names = list(models)
-    at = names.index(base)
     columns = ["model", "base", "measure", "difference", "low", "high", "p", "p_corrected"]
     out = []
-    for k, name in enumerate(names):
-        if k == at:
-            continue
-        ours, theirs = (_measure_rows(models[who]) for who in (name, base))
-        gap = levels[k][list(ours.values())] - levels[at][list(theirs.values())]
-        draws = replicates[k][list(ours.values())] - replicates[at][list(theirs.values())]
-        low, high = _bounds(models[name], draws, resampling)
-        p = t_test(gap, _spread(draws), ground.n_users)
-        found = pd.DataFrame({"measure": list(ours), "difference": gap, "low": low, "high": high})
-        found = found.assign(model=name, base=base, p=p)
-        out.append(found.iloc[_in_order(found["measure"])])
+    for at, base in enumerate(bases):
+        for name in names:
+            if name in bases[: at + 1]:  # itself, or a pair that is in the table already
+                continue
+            ours, theirs = (_measure_rows(models[who]) for who in (name, base))
+            gap, draws = (
+                found[names.index(name)][list(ours.values())]
+                - found[names.index(base)][list(theirs.values())]
+                for found in (levels, replicates)
+            )
+            n_users = len(models[name].own_auc)
+            low, high = _bounds(list(ours), gap, draws, resampling, n_users)
+            p = t_test(gap, _spread(draws), n_users)
+            found = pd.DataFrame(
+                {"measure": list(ours), "difference": gap, "low": low, "high": high}
+            ).assign(model=name, base=base, p=p)
+            out.append(found.iloc[_in_order(found["measure"])])
     if not out:
         return pd.DataFrame(columns=columns)
     table = pd.concat(out, ignore_index=True)
@@ -172,21 +181,35 @@ def _in_order(names: pd.Series[str]) -> list[int]:
 
 
 def _bounds(
-    model: ModelFigures, draws: FloatArray, resampling: Bootstrap
+    measures: Sequence[str],
+    level: FloatArray,
+    draws: FloatArray,
+    resampling: Bootstrap,
+    n_users: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Intervals; none where one user alone would be resampled."""
-    if len(model.own_auc) < 2:
+    """Intervals of figures with replicates of shape (k, replicates); none for one user alone."""
+    if n_users < 2:
         nothing = np.full(len(draws), np.nan)
         return nothing, nothing
-    return resampling.bounds(draws.T)
+    low, high = resampling.bounds(draws.T)
+    lifted = np.isin([name.partition(":")[0] for name in measures], _LIFTED)
+    down = np.where(lifted, _mean(draws) - level, 0.0)
+    return low - down, high - down
+
+
+def _mean(draws: FloatArray) -> FloatArray:
+    """Mean over the replicates that have a value; NaN where none has."""
+    known = ~np.isnan(draws)
+    count = known.sum(axis=1)
+    sums = np.where(known, draws, 0.0).sum(axis=1)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)
 
 
 def _spread(draws: FloatArray) -> FloatArray:
     """Standard deviation over the replicates that have a value."""
     known = ~np.isnan(draws)
     count = np.maximum(known.sum(axis=1), 2)
-    mean = np.where(known, draws, 0.0).sum(axis=1) / count
-    squares = np.where(known, (draws - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    squares = np.where(known, (draws - _mean(draws)[:, None]) ** 2, 0.0).sum(axis=1)
     return np.asarray(np.sqrt(squares / (count - 1)))
 
 

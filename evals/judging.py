@@ -2,7 +2,8 @@
 
 All models are asked about every row once and measured on the rows that all of them answered with a
 probability. Users are resampled, the same for every model and every measure, so all differences are
-paired. Intervals are percentiles of the replicates. The p-value of a difference is that of a
+paired. Intervals are percentiles of the replicates
+(those of distances moved, see `evals.judgement_frames`). The p-value of a difference is that of a
 two-sided t-test with the replicates' standard deviation as its standard error and one degree of
 freedom fewer than users: for a mean over users the paired t-test, and for the other measures
 without the floor of 1 / replicates that counting replicates would have, which Holm's correction
@@ -23,7 +24,7 @@ from evals.labelled import LabelledExposures
 from evals.model_figures import Ground, ModelFigures
 from evals.segments import FEWEST_EXPOSURES, FEWEST_USERS
 from simulator.domain import BoolArray, Clicks, FloatArray
-from simulator.errors import ConfigError, DataError
+from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.interfaces import ClickModel
 
 _LANES = 64
@@ -34,7 +35,7 @@ def judge(
     models: Mapping[str, ClickModel],
     log: LabelledExposures,
     *,
-    base: str | None = None,
+    base: str | Sequence[str] | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> Judgement:
     """Ask click models about logged exposures and hold their probabilities against the log.
@@ -43,11 +44,12 @@ def judge(
         models: By name; rows that one leaves undecided, or without a probability, are counted
             and left out for all.
         log: What logged users were shown and did.
-        base: The model that differences are taken to; the first by default.
+        base: The model that differences are taken to, or several; the first by default.
         bootstrap: Resampling of users; 1000 replicates and 95% by default.
 
     Raises:
-        ConfigError: If there is no model, no model is called `base`, or one gives no probability.
+        ConfigError: If there is no model, or one gives no probability.
+        UnknownNameError: If no model is called as a base is.
         DataError: If what all models answered is only clicks or only no-clicks.
     """
     answers = {name: model.decide(log.shown) for name, model in models.items()}
@@ -58,7 +60,7 @@ def judge_answers(
     answers: Mapping[str, Clicks],
     log: LabelledExposures,
     *,
-    base: str | None = None,
+    base: str | Sequence[str] | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> Judgement:
     """`judge` with the models' answers at hand, row for row with the log; nobody is asked.
@@ -71,9 +73,10 @@ def judge_answers(
 
     Raises:
         ConfigError: As in `judge`.
+        UnknownNameError: As in `judge`.
         DataError: As in `judge`, or if a model has not one answer a row.
     """
-    base = _checked_base(answers, base)
+    bases = _checked_bases(answers, base)
     resampling = bootstrap or Bootstrap()
     answered = {name: _answered(name, given, len(log)) for name, given in answers.items()}
     common = np.logical_and.reduce(list(answered.values()))
@@ -86,12 +89,12 @@ def judge_answers(
     found = frames.all_figures(models, levels, replicates, resampling)
     return Judgement(
         models=names,
-        base=base,
+        base=bases[0],
         log=log,
         answers=answers,
         bootstrap=resampling,
         measures=frames.measures(found, ground, models),
-        differences=frames.differences(models, levels, replicates, base, ground, resampling),
+        differences=frames.differences(models, levels, replicates, bases, resampling),
         calibration=frames.calibration(found, models),
         segments=frames.segments(found, ground),
         alignment=frames.alignment(found, ground),
@@ -100,12 +103,16 @@ def judge_answers(
     )
 
 
-def _checked_base(answers: Mapping[str, Clicks], base: str | None) -> str:
+def _checked_bases(
+    answers: Mapping[str, Clicks], base: str | Sequence[str] | None
+) -> tuple[str, ...]:
     if not answers:
         raise ConfigError("No click model to judge; give at least one, by name.")
-    if base is not None and base not in answers:
-        raise ConfigError(f"No model is called {base!r}; the base is one of {', '.join(answers)}.")
-    return base or next(iter(answers))
+    bases = (base,) if isinstance(base, str) else tuple(base or ())
+    for name in bases:
+        if name not in answers:
+            raise UnknownNameError("click model", name, tuple(answers))
+    return bases or (next(iter(answers)),)
 
 
 def _answered(name: str, given: Clicks, n: int) -> BoolArray:

@@ -15,6 +15,7 @@ from simulator.clicks.examination import EXAMINATION
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table as RichTable
 
 DISPLAY = {
     "click_rate": "click rate",
@@ -160,39 +161,44 @@ def cost_table(comparison: Comparison) -> Table:
 
 def render_table(comparison: Comparison) -> list[RenderableType]:
     """Rich renderables for the terminal: `console.print(*render_table(comparison))`."""
+    from rich.text import Text
+
+    out: list[RenderableType] = [rich_table(table) for table in tables(comparison)]
+    out.extend(Text(f"Note: {caution}", style="yellow") for caution in comparison.cautions)
+    return out
+
+
+def rich_table(table: Table) -> RichTable:
+    """A table for the terminal."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    out: list[RenderableType] = []
-    for table in tables(comparison):
-        rich = RichTable(
-            title=Text(f"\n{table.title}"),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            show_edge=False,
-            pad_edge=False,
-        )
-        for place, column in enumerate(table.columns):
-            rich.add_column(Text(column), justify="left" if place < table.names else "right")
-        for row in table.rows:
-            rich.add_row(*(Text(cell) for cell in row))
-        out.append(rich)
-    out.extend(Text(f"Note: {caution}", style="yellow") for caution in comparison.cautions)
-    return out
+    rich = RichTable(
+        title=Text(f"\n{table.title}"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
+    for place, column in enumerate(table.columns):
+        rich.add_column(Text(column), justify="left" if place < table.names else "right")
+    for row in table.rows:
+        rich.add_row(*(Text(cell) for cell in row))
+    return rich
 
 
 def to_markdown(comparison: Comparison) -> str:
     """The tables in GitHub's Markdown."""
     return "\n".join(
-        [_markdown(table) for table in tables(comparison)]
+        [markdown_table(table) for table in tables(comparison)]
         + [f"> {_escape_markdown(caution)}\n" for caution in comparison.cautions]
     )
 
 
 def to_latex(comparison: Comparison) -> str:
     r"""The tables for a paper: `tabular` with booktabs rules (`\usepackage{booktabs}`)."""
-    return "\n".join(_latex(table) for table in tables(comparison))
+    return "\n".join(latex_table(table) for table in tables(comparison))
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
@@ -258,7 +264,9 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:,.1f}"
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table in GitHub's Markdown, its title above it."""
+
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_escape_markdown(cell) for cell in cells) + " |"
 
@@ -271,7 +279,9 @@ def _escape_markdown(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def _latex(table: Table) -> str:
+def latex_table(table: Table) -> str:
+    """A table as LaTeX `tabular` with booktabs rules, its title as a comment."""
+
     def line(cells: Sequence[str]) -> str:
         return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
 
