@@ -25,7 +25,8 @@ PARAPHRASES: Mapping[str, Mapping[str, str]] = {
         "you.": "Decide as your history says you would, and do not be pleased easily: much of what "
         "is suggested is not for you.",
         "Reply with one word,": "Answer with a single word,",
-        "请根据历史记录体现的口味来决定，并且要挑剔：": "请按历史记录反映的喜好作出选择，不要来者不拒：",
+        "请根据历史记录体现的口味来决定，": "请按历史记录反映的喜好作出选择，",
+        "并且要挑剔": "不要来者不拒",
         "很多推荐并不适合你": "不少推荐并不合你的口味",
         "只回答一个词：": "请只用一个词作答：",
     },
