@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -130,6 +130,16 @@ class Clicks:
             source=_texts(source, n),
             failure=_texts(failure, n),
             reason=_texts(reason, n),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Clicks]) -> Clicks:
+        """The rows of all parts, at least one, end to end."""
+        return cls(
+            *(
+                np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            )
         )
 
     def __len__(self) -> int:
