@@ -97,7 +97,7 @@ def fit_factors(
             task.start(generator(seed, "factorisation start")),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": _STEPS, "ftol": 1e-7, "gtol": 1e-3},
+            options={"maxiter": _STEPS, "ftol": 1e-6, "gtol": 1e-3},
         )
     mean, user_bias, item_bias, user_rows, item_rows = task.parts(found.x)
     return Factors(

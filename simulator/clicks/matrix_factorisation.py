@@ -15,9 +15,9 @@ from simulator.domain import BoolArray, Clicks, Exposures, FloatArray
 from simulator.errors import ConfigError, DataError
 from simulator.seeding import generator
 
-SHAPES = ((0, 0.0), (2, 2.0), (4, 2.0), (4, 5.0), (8, 5.0))
+SHAPES = ((0, 0.0), (2, 2.0), (2, 5.0), (4, 2.0), (4, 5.0))
 """Dimensions of the vectors, and penalties of their squared lengths, that are tried."""
-BIAS_PENALTIES = (10.0, 3.0, 30.0)
+BIAS_PENALTIES = (3.0, 1.0, 10.0, 30.0)
 """Penalties of the biases' squares that are tried; shapes are compared under the first."""
 _VALIDATION_SHARE = 0.1
 

@@ -19,9 +19,9 @@ PRIOR = 10.0
 class Replay:
     """P(click) by what the user did the last time this item was shown to that very user.
 
-    A pair that the log has not shown says nothing, and gets the overall click rate. So on a log
-    that never shows anybody an item twice, replay *is* the click rate; `describe` says so, and
-    `known` tells which rows rest on more.
+    A pair that the log has not shown gets the overall click rate. So on a log that never shows
+    anybody an item twice, replay *is* the click rate; `describe` says so, and `known` tells which
+    rows rest on more.
 
     Attributes:
         pair: User and item in one number, ascending, int64, shape (n_pairs,).
@@ -40,15 +40,16 @@ class Replay:
     repeats: int
 
     @classmethod
-    def fit(cls, shown: Exposures, clicked: BoolArray) -> Self:
+    def fit(cls, shown: Exposures, clicked: BoolArray, *, overall: float | None = None) -> Self:
         """Remember a log, and count how often a user repeats what the user did.
 
-        Both rates are drawn to the overall click rate, as by `PRIOR` exposures.
+        Both rates are drawn to the log's click rate, as by `PRIOR` exposures.
 
         Args:
             shown: n logged exposures *in order of time*, oldest first, all before the moments that
                 will be asked about.
             clicked: What the users did, shape (n,).
+            overall: P(click) of pairs that the log has not shown; its click rate by default.
 
         Raises:
             DataError: If there are none.
@@ -60,13 +61,20 @@ class Replay:
         pair, now = pair[order], clicked[order]
         again = pair[1:] == pair[:-1]
         before, after = now[:-1][again], now[1:][again]
-        overall = float(clicked.mean())
+        rate = float(clicked.mean())
         told = [
-            shrunk(np.array([len(answers)]), np.array([answers.sum()]), overall, PRIOR)[0]
+            shrunk(np.array([len(answers)]), np.array([answers.sum()]), rate, PRIOR)[0]
             for answers in (after[before], after[~before])
         ]
         last = np.append(~again, True)
-        return cls(pair[last], now[last], float(told[0]), float(told[1]), overall, int(again.sum()))
+        return cls(
+            pair[last],
+            now[last],
+            after_click=float(told[0]),
+            after_no_click=float(told[1]),
+            overall=rate if overall is None else overall,
+            repeats=int(again.sum()),
+        )
 
     def known(self, shown: Exposures) -> BoolArray:
         """Rows whose user was shown that item before, shape (n,); their mean is the coverage."""
