@@ -25,11 +25,13 @@ from simulator.data.steam import load_steam_200k
 from simulator.data.steam_reviews import load_steam_reviews
 from simulator.data.tables import load_tables, read_tables
 from simulator.data.tallrec import load_tallrec
+from simulator.data.upworthy import HeadlineTests, load_headline_tests
 
 __all__ = [
     "DATASETS",
     "DatasetReport",
     "DatasetSpec",
+    "HeadlineTests",
     "ItemPage",
     "UserPage",
     "check_dataset",
@@ -40,6 +42,7 @@ __all__ = [
     "load_coat",
     "load_dataset",
     "load_douban_movie",
+    "load_headline_tests",
     "load_lastfm",
     "load_mind",
     "load_movielens_100k",
