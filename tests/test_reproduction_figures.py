@@ -20,7 +20,7 @@ from simulator.errors import UnknownNameError
 from simulator.experiment import build_world
 from simulator.reproduction import ReproductionSettings, playing, reproduce
 from simulator.reproduction.methods import Method
-from simulator.reproduction.trajectories import preferences
+from evals.trajectories import preferences
 from simulator.runlog import Run
 from simulator.scores import paired
 

@@ -19,7 +19,7 @@ from simulator.reproduction.method_tables import method_plays
 from simulator.reproduction.methods import Method
 from simulator.reproduction.playing import Player
 from simulator.reproduction.settings import ReproductionSettings
-from simulator.reproduction.trajectories import preferences
+from evals.trajectories import preferences
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ from simulator.reproduction.method_tables import method_plays
 from simulator.reproduction.methods import Method
 from simulator.reproduction.playing import Player
 from simulator.reproduction.settings import ReproductionSettings
-from simulator.reproduction.trajectories import preferences
+from evals.trajectories import preferences
 from simulator.runlog import Run
 from simulator.scores import paired
 

@@ -1,11 +1,9 @@
-"""A comparison as one HTML file that needs no network: to read, to print, to put into a talk."""
+"""Runs side by side: where users were led, the metrics, and whether the click models agree."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,84 +11,23 @@ import pandas as pd
 from evals import plots
 from evals.agreement import beside, flipped, on_shared_exposures
 from evals.compare import Comparison
-from evals.tables import (
-    agreement_table,
-    cost_table,
-    decision_table,
-    metric_table,
-    number,
-    position_table,
-    records,
-)
-from evals.wording import findings, headline, lead
+from evals.report.contents import Contents
+from evals.report.section import Figures, Part, Section, Sheet, Words
+from evals.tables import agreement_table, metric_table, number, position_table, records
 from simulator.clicks.examination import EXAMINATION
-from simulator.files import write_text
 from simulator.runlog import Run
-
-_LONG_NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")
 
 EXAMPLES = 12
 """Flipped decisions shown."""
 
-
-def write_report(
-    comparison: Comparison, path: Path | str, titles: Sequence[str] | None = None
-) -> Path:
-    """Write the report.
-
-    Args:
-        comparison: What to report.
-        path: The HTML file; its folder is made where it is missing.
-        titles: The catalogue's titles by row, so that examples name what was shown.
-
-    Returns:
-        The file's path.
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, render_report(comparison, titles))
-    return target
+_LONG_NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")
+_EXAMINED = (
+    " Where places of a slate may go unexamined, a probability is that of a click before it is "
+    "known whether the user looked, and decisions differ also by who looked."
+)
 
 
-def render_report(comparison: Comparison, titles: Sequence[str] | None = None) -> str:
-    """The report's HTML; the same text each time for the same comparison."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("evals"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("report.html.j2").render(
-        headline=headline(comparison),
-        lead=lead(comparison),
-        findings=findings(comparison),
-        cautions=comparison.cautions,
-        facts=_facts(comparison),
-        cards=_cards(comparison),
-        curves=[Markup(svg) for svg in _curves(comparison)],
-        metrics=metric_table(comparison),
-        positions=position_table(comparison),
-        agreement=agreement_table(comparison),
-        examined=(comparison.sources["source"] == EXAMINATION).any(),
-        probabilities=[Markup(svg) for svg in _probabilities(comparison)],
-        examples=_examples(comparison, titles),
-        decisions=decision_table(comparison),
-        cost=cost_table(comparison),
-        level=f"{comparison.level:.0%}",
-        manifests=[
-            (name, json.dumps(run.manifest, indent=2, ensure_ascii=False, default=str))
-            for name, run in zip(comparison.names, comparison.runs, strict=True)
-        ],
-        version=_version(),
-    )
-    return str(text)
-
-
-def _facts(comparison: Comparison) -> list[str]:
+def facts(comparison: Comparison) -> list[str]:
     """What all runs have in common, in a few words each."""
     run = comparison.runs[0]
     config = run.manifest.get("config", {})
@@ -104,6 +41,89 @@ def _facts(comparison: Comparison) -> list[str]:
         f"seed {config['seed']}" if "seed" in config else "",
     ]
     return [fact for fact in known if fact]
+
+
+def sections(contents: Contents) -> list[Section]:
+    """Where users were led, the metrics, and whether the click models agree."""
+    comparison = contents.runs
+    if comparison is None:
+        return []
+    made = [_led(comparison), _metrics(comparison)]
+    if len(comparison.agreement):
+        made.append(_agreement(comparison))
+    examples = _examples(comparison, contents.names)
+    if examples is not None:
+        made.append(
+            Section(
+                "flipped", "Decisions that flip", "", (Part("flipped", {"examples": examples}),)
+            )
+        )
+    return made
+
+
+def _led(comparison: Comparison) -> Section:
+    known = set(comparison.curves["metric"])
+    drawings = tuple(
+        plots.curve(comparison.curves, metric, comparison.names, comparison.level)
+        for metric in ("IoI", "IoR", "HR")
+        if metric in known and comparison.rounds > 1
+    )
+    text = (
+        f"Round by round, mean over users. Bands are {comparison.level:.0%} intervals from "
+        "resampling users."
+    )
+    curves = (Words(text), Figures(drawings)) if drawings else ()
+    return Section(
+        "runs",
+        "Where the users were led",
+        "Runs",
+        (Part("cards", {"cards": _cards(comparison)}), *curves),
+        {"curves": comparison.curves},
+    )
+
+
+def _metrics(comparison: Comparison) -> Section:
+    text = (
+        f"± is half the {comparison.level:.0%} interval over users. Differences are paired user by "
+        "user, with their interval in brackets; p is Holm-corrected over the whole table."
+    )
+    positions = position_table(comparison)
+    by_position = (
+        (
+            Words(f"{positions.title}; position 0 is the top of the slate."),
+            Sheet(positions, "positions"),
+        )
+        if positions.rows
+        else ()
+    )
+    return Section(
+        "metrics",
+        "Metrics",
+        "Metrics",
+        (Words(text), Sheet(metric_table(comparison), "metrics", groups=True), *by_position),
+        {"metrics": comparison.levels, "metric-differences": comparison.differences},
+    )
+
+
+def _agreement(comparison: Comparison) -> Section:
+    text = (
+        "Both models answered the very same exposures with the same random draws, so a sampled "
+        "decision differs only where the draw falls between their probabilities. Exposures shown "
+        "in both runs may come after different histories."
+    )
+    if (comparison.sources["source"] == EXAMINATION).any():
+        text += _EXAMINED
+    return Section(
+        "agreement",
+        "Do the click models agree?",
+        "Agreement",
+        (
+            Words(text),
+            Sheet(agreement_table(comparison), "agreement"),
+            Figures(tuple(_probabilities(comparison))),
+        ),
+        {"agreement": comparison.agreement},
+    )
 
 
 def _cards(comparison: Comparison) -> list[dict[str, Any]]:
@@ -121,14 +141,8 @@ def _cards(comparison: Comparison) -> list[dict[str, Any]]:
             )
             if (row := last.get(metric)) is not None
         ]
-        cards.append(
-            {
-                "name": name,
-                "series": place % plots.SERIES + 1,
-                "figures": figures,
-                "parts": _parts(run),
-            }
-        )
+        series = place % plots.SERIES + 1
+        cards.append({"name": name, "series": series, "figures": figures, "parts": _parts(run)})
     return cards
 
 
@@ -150,16 +164,7 @@ def _parts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _curves(comparison: Comparison) -> list[str]:
-    known = set(comparison.curves["metric"])
-    return [
-        plots.curve(comparison.curves, metric, comparison.names, comparison.level)
-        for metric in ("IoI", "IoR", "HR")
-        if metric in known and comparison.rounds > 1
-    ]
-
-
-def _probabilities(comparison: Comparison) -> list[str]:
+def _probabilities(comparison: Comparison) -> list[plots.Drawing]:
     """Plots of the first pair of models that gave probabilities for the same exposures."""
     for row in records(comparison.agreement):
         decisions = _pair(comparison, row)
@@ -196,12 +201,3 @@ def _examples(comparison: Comparison, titles: Sequence[str] | None) -> dict[str,
                 "reasons": bool((table["reason"].astype(str) != "").any()),
             }
     return None
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("nudgesim")
-    except metadata.PackageNotFoundError:
-        return ""

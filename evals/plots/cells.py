@@ -1,0 +1,120 @@
+"""Cells shaded by their value, with the value in them: heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evals.plots.style import SOFT, Drawing, panels, shade, styled, wrapped
+from simulator.domain import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = 7.5
+_DARKEST = 0.55
+"""Above it, text on a cell would be hard to read in one of the themes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A panel of cells.
+
+    Attributes:
+        title: Over the panel.
+        rows: Names, from the top.
+        columns: Names, from the left.
+        values: shape (rows, columns); NaN is hatched, there is nothing to tell.
+        shades: In [-1, 1], shape (rows, columns): how blue (above zero) or orange (below) a cell
+            is.
+        texts: What the cells say, by row; empty for none.
+    """
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: FloatArray
+    shades: FloatArray
+    texts: Sequence[Sequence[str]] = ()
+
+
+def cells(
+    name: str,
+    grids: Sequence[Grid],
+    description: str,
+    *,
+    beside: int = 1,
+    axis: str = "",
+    row_axis: str = "",
+) -> Drawing:
+    """Panels of cells.
+
+    Args:
+        name: Of the drawing.
+        grids: The panels.
+        description: For readers who see no figure.
+        beside: Panels side by side.
+        axis: What the columns are.
+        row_axis: What the rows are.
+    """
+    columns = min(beside, len(grids))
+    down = -(-len(grids) // columns)
+    lines = [max(sum(max(1, 1 + wrapped(r, 34).count("\n")) for r in g.rows), 3) for g in grids]
+    tall = [0.19 * max(lines[k : k + columns]) + 0.85 for k in range(0, len(grids), columns)]
+    with styled(_SIZE, name):
+        figure, places = panels(down, columns, 9.6, sum(tall), height_ratios=tall)
+        flat = [axes for line in places for axes in line]
+        for axes, grid in zip(flat, grids, strict=False):
+            _draw(axes, grid)
+            axes.set_xlabel(axis, color=SOFT)
+            axes.set_ylabel(row_axis, color=SOFT)
+        for axes in flat[len(grids) :]:
+            axes.set_visible(False)
+    return Drawing(name, figure, description, _SIZE, wide=True)
+
+
+def _draw(axes: Axes, grid: Grid) -> None:
+    from matplotlib.collections import PolyCollection
+
+    known = np.isfinite(grid.values)
+    row, column = np.nonzero(known)
+    alpha = _DARKEST * np.clip(np.abs(grid.shades[known]), 0, 1)
+    axes.add_collection(
+        PolyCollection(
+            _boxes(row, column),
+            facecolors=[
+                shade(0 if up else 1, a)
+                for up, a in zip(grid.shades[known] >= 0, alpha, strict=True)
+            ],
+            edgecolors="none",
+        )
+    )
+    unknown = PolyCollection(
+        _boxes(*np.nonzero(~known)[:2]), facecolors="none", edgecolors=SOFT, linewidths=0
+    )
+    unknown.set_hatch("////")
+    axes.add_collection(unknown)
+    for i, texts in enumerate(grid.texts):
+        for j, text in enumerate(texts):
+            axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=_SIZE - 0.5)
+    n_rows, n_columns = grid.values.shape
+    axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
+    axes.set_yticks(np.arange(len(grid.rows)) + 0.5, [wrapped(r, 34) for r in grid.rows])
+    step = max(1, len(grid.columns) // 24)
+    at = range(0, len(grid.columns), step)
+    across = [wrapped(grid.columns[k], 10) for k in at]
+    axes.set_xticks([k + 0.5 for k in at], across)
+    axes.tick_params(length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set_title(grid.title, fontsize=_SIZE + 1, fontweight="bold")
+
+
+def _boxes(row: IntArray, column: IntArray) -> list[FloatArray]:
+    """Corners of cells, with a hair of ground between them."""
+    gap = 0.03
+    left, right, top, low = column + gap, column + 1 - gap, row + gap, row + 1 - gap
+    corners = [(left, top), (right, top), (right, low), (left, low)]
+    return list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1))

@@ -1,0 +1,45 @@
+"""The report's headline and findings, over all its parts."""
+
+from __future__ import annotations
+
+from evals.report.contents import Contents
+from evals.wording import click_models, runs, testers
+
+
+def headline(contents: Contents) -> str:
+    """The one sentence to remember."""
+    if contents.judgement is not None:
+        text = click_models.headline(contents.judgement, contents.baselines)
+        return f"{contents.data}: {text}" if contents.data else text
+    if contents.runs is not None:
+        return runs.headline(contents.runs)
+    sentences = findings(contents)
+    return sentences[0].rstrip(".") if sentences else contents.data or "A comparison"
+
+
+def lead(contents: Contents) -> str:
+    """The headline's figures."""
+    if contents.judgement is not None:
+        return click_models.lead(contents.judgement)
+    return "" if contents.runs is None else runs.lead(contents.runs)
+
+
+def findings(contents: Contents) -> list[str]:
+    """A sentence each, part by part."""
+    out = []
+    if contents.judgement is not None:
+        out += click_models.findings(contents.judgement, contents.baselines)
+    if contents.ranking is not None:
+        out += testers.ranked(contents.ranking)
+    if contents.conclusions is not None:
+        out += testers.concluded(contents.conclusions)
+    out += [testers.moved(probes) for probes in contents.probes]
+    if contents.runs is not None:
+        out += runs.findings(contents.runs)
+    return out
+
+
+def cautions(contents: Contents) -> list[str]:
+    """What a reader must know before anything else; a part's own stand with the part."""
+    of_runs = contents.runs.cautions if contents.runs is not None else ()
+    return [*contents.cautions, *of_runs]

@@ -1,0 +1,82 @@
+"""What axis two and the bias probes found, in sentences."""
+
+from __future__ import annotations
+
+import math
+
+from evals.conclusions import Conclusions
+from evals.probes import Probes
+from evals.tables import number, records
+from evals.testers import RecommenderRanking
+from evals.wording.listing import listed
+
+
+def ranked(ranking: RecommenderRanking) -> list[str]:
+    """Which click models rank recommenders as the log does."""
+    rows = records(ranking.agreement)
+    shown = [r for r in rows if r["low"] > 0]
+    order = sorted(shown, key=lambda r: -r["tau"])
+    not_shown = [str(r["model"]) for r in rows if not r["low"] > 0]
+    out = []
+    if order:
+        each = [f"{r['model']} (Kendall's τ {_interval(r, 'tau')})" for r in order]
+        out.append(f"Recommenders are ranked in the log's direction by {listed(each)}.")
+    if not_shown:
+        out.append(f"No agreement with the log's ranking can be shown for {listed(not_shown)}.")
+    return out
+
+
+def concluded(found: Conclusions) -> list[str]:
+    """Whether the winner of each metric stays, whatever the click model."""
+    out = []
+    for metric, table in found.winners.groupby("metric", sort=False):
+        rows = records(table)
+        decided = {str(r["model"]): str(r["winner"]) for r in rows if r["decided"]}
+        winners = list(dict.fromkeys(decided.values()))
+        if not decided:
+            text = f"On {metric} no click model decides which method wins."
+        elif len(winners) == 1 and len(decided) == len(rows):
+            text = f"{winners[0]} wins {metric} before every click model."
+        elif len(winners) == 1:
+            text = (
+                f"{winners[0]} wins {metric} before {len(decided)} of {len(rows)} click models; "
+                "before the others nothing is decided."
+            )
+        else:
+            each = [
+                f"{w} before {listed([m for m in decided if decided[m] == w])}" for w in winners
+            ]
+            text = f"Which method wins {metric} depends on the click model: {'; '.join(each)}."
+        out.append(text)
+    reversed_pairs = found.pairs[found.pairs["reversed"] > 0]
+    if len(found.pairs):
+        out.append(
+            f"Of {len(found.pairs)} differences that {found.base} decides, "
+            f"{len(reversed_pairs)} turn{'s' * (len(reversed_pairs) == 1)} round before some other "
+            "click model."
+        )
+    return out
+
+
+def moved(probes: Probes) -> str:
+    """Which probes move an agent's answers beyond doubt."""
+    rows = [r for r in records(probes.table) if math.isfinite(r["shift_low"])]
+    told = [r for r in rows if r["shift_low"] > 0 or r["shift_high"] < 0]
+    if not rows:
+        return f"No bias probe of {probes.agent} could be told."
+    if not told:
+        return f"None of {len(rows)} bias probes moves {probes.agent}'s answers beyond doubt."
+    most = sorted(told, key=lambda r: -abs(r["shift"]))[:3]
+    each = [f"{r['probe']} ({number(r['shift'], 3, signed=True)})" for r in most]
+    lead = "most of all " if len(told) > len(most) else ""
+    return (
+        f"{len(told)} of {len(rows)} bias probes move {probes.agent}'s mean P(click) beyond doubt, "
+        f"{lead}{listed(each)}."
+    )
+
+
+def _interval(row: dict[str, float], name: str) -> str:
+    text = number(row[name], 2)
+    if not math.isfinite(row["low"]):
+        return text
+    return f"{text} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
