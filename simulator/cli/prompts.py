@@ -8,8 +8,10 @@ import numpy as np
 import typer
 
 from simulator.cli.console import errors, show_table
+from simulator.cli.prompts_calibrate import calibrate
 
 app = typer.Typer(help="Prompt templates: list, show, render.", no_args_is_help=True)
+app.command()(calibrate)
 
 Name = Annotated[str, typer.Argument(help="A template's name, or a .j2 file.")]
 
