@@ -17,7 +17,7 @@ from evals.probes.findings import Probes
 from evals.probes.labels import label_variants
 from evals.probes.paired import Scale, most_moved
 from evals.probes.titles import title_variants
-from evals.probes.variant import Progress, Variant
+from evals.probes.variant import Progress, Variant, probabilities
 from evals.probes.wording import wording_variants
 from prompts import Template
 from simulator.clicks import AgentClicks
@@ -47,6 +47,9 @@ COLUMNS = (
 WORST_COLUMNS = ("probe", "variant", "row", "probability", "probability_variant")
 WORST = 20
 """Decisions kept of each variant, those that moved most."""
+
+MANY_FAILURES = 0.1
+"""Of a variant's decisions; with more, a reader is told why."""
 
 FEW_USERS = 20
 """Below this, a reader is warned."""
@@ -88,11 +91,12 @@ def probe(
     if exposures is not None:
         rows = sample_rows(seed, "probe", len(log), exposures)
     sample = log.take(rows)
-    as_is = Variant("", "", agent.template, agent.examples).ask(agent, sample.shown, progress)
+    plain = Variant("", "", agent.template, agent.examples).ask(agent, sample.shown, progress)
+    as_is = probabilities(plain)
     if not np.isfinite(as_is).any():
         raise ConfigError(
-            f"The agent answered none of {len(rows)} exposures, so there is nothing to probe; "
-            "`nudgesim agent` shows why it fails."
+            f"The agent answered none of {len(rows)} exposures, so there is nothing to probe; the "
+            f"first failure: {plain.failure[0]}."
         )
     scale = Scale(
         sample.shown.user, sample.clicked, _draws(sample, rows, seed), bootstrap or Bootstrap()
@@ -111,6 +115,16 @@ def probe(
     found = pd.DataFrame(table)
     found["p_corrected"] = holm(found["p"].to_numpy(dtype=np.float64))
     return Probes(agent.describe(), found.reindex(columns=COLUMNS), worst, tuple(cautions))
+
+
+def _widest_first(worst: list[pd.DataFrame]) -> pd.DataFrame:
+    """The most moved decision of every variant, then the second of each; widest gap first."""
+    moved = pd.concat([part for part in worst if len(part)] or worst)
+    gap = (moved["probability_variant"] - moved["probability"]).abs()
+    order = moved.assign(place=moved.index, gap=gap).sort_values(
+        ["place", "gap"], ascending=[True, False], kind="stable"
+    )
+    return order[list(WORST_COLUMNS)].reset_index(drop=True)
 
 
 def _check(agent: AgentClicks, log: LabelledExposures) -> Catalogue:
@@ -177,15 +191,20 @@ class _Inquiry:
             if base is None:
                 continue  # what it is held against could not be asked
             try:
-                answers = variant.ask(self.agent, self.sample.shown, self.progress)
+                clicks = variant.ask(self.agent, self.sample.shown, self.progress)
             except LabelError as error:
                 cautions.append(f"{variant.probe}, {variant.name}: not asked. {error}")
                 continue
+            answers = probabilities(clicks)
+            if _failed(answers) > MANY_FAILURES * len(answers):
+                cautions.append(
+                    f"{variant.probe}, {variant.name}: {_failed(answers):,} of {len(answers):,} "
+                    f"decisions failed, such as: {clicks.failure[np.isnan(answers)][0]}."
+                )
             answered[variant.probe, variant.name] = answers
             table.append({**about, **self._figures(variant, answers, base)})
             worst.append(most_moved(answers, base, self.rows, WORST).assign(**about))
-        moved = pd.concat(worst[1:] or worst, ignore_index=True)
-        return table, moved[list(WORST_COLUMNS)]
+        return table, _widest_first(worst)
 
     def _figures(self, variant: Variant, answers: FloatArray, base: FloatArray) -> dict[str, Any]:
         against = f"against {variant.against}" if variant.against else ""

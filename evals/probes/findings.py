@@ -22,8 +22,9 @@ class Probes:
             and not with a variant (positivity, popularity, position, years) says in `note` what
             its shift is, and has NaN where a column has no meaning; so does a variant that is held
             against another variant.
-        worst: The decisions that moved most; columns probe, variant, row (of the labelled
-            exposures), probability, probability_variant.
+        worst: The decisions that moved most, the first of each variant before the second of any;
+            columns probe, variant, row (of the labelled exposures), probability,
+            probability_variant.
         cautions: What a reader must know, in sentences.
     """
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from evals import measures
-from evals.bootstrap import Bootstrap
+from evals.bootstrap import Bootstrap, t_test
 from evals.ranking import SortedRows
 from simulator.domain import BoolArray, FloatArray, IntArray
 
@@ -55,8 +54,8 @@ class Scale:
         """A figure with its replicates `top / bottom`, shape (replicates,), judged against zero.
 
         Returns:
-            shift, shift_low, shift_high, and p: two-sided and normal, from the replicates' spread,
-            so that it has no floor of 1 / replicates. NaN but for the shift with one user.
+            shift, shift_low, shift_high, and p: two-sided, by Student's t with the replicates'
+            spread for its standard error. NaN but for the shift with one user.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             replicates = np.asarray(top / bottom)
@@ -64,8 +63,8 @@ class Scale:
         known = replicates[np.isfinite(replicates)]
         if self.n_users > 1 and len(known) > 1 and np.isfinite(level):
             low, high = self.bootstrap.bounds(known[:, None])
-            spread = max(float(known.std(ddof=1)), 1e-12)
-            p = 2 * norm.sf(abs(level) / spread) if abs(level) > 1e-12 else 1.0
+            error = known.std(ddof=1, keepdims=True)
+            p = t_test(np.array([level]), error, self.n_users)[0]
             out |= {"shift_low": float(low[0]), "shift_high": float(high[0]), "p": float(p)}
         return out
 

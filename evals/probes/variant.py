@@ -40,8 +40,8 @@ class Variant:
     against: str = AS_IS
     note: str = ""
 
-    def ask(self, agent: AgentClicks, shown: Exposures, progress: Progress) -> FloatArray:
-        """P(click) of each exposure, shape (n,); NaN where the decision failed.
+    def ask(self, agent: AgentClicks, shown: Exposures, progress: Progress) -> Clicks:
+        """The answers to all exposures, n rows.
 
         The prompts are rendered and the agent's own engine is asked: what it has answered before
         is in its cache, and it stays open.
@@ -57,4 +57,9 @@ class Variant:
             shown = replace(shown, catalogue=self.catalogue)
         answers = changed.decide(shown)
         progress(answers)
-        return np.where(answers.undecided, np.nan, answers.probability.astype(np.float64))
+        return answers
+
+
+def probabilities(answers: Clicks) -> FloatArray:
+    """P(click), float64, shape (n,); NaN where the decision failed."""
+    return np.where(answers.undecided, np.nan, answers.probability.astype(np.float64))
