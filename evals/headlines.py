@@ -51,6 +51,26 @@ class HeadlineJudgement:
     cautions: tuple[str, ...]
 
 
+def headline_exposures(tests: HeadlineTests) -> Exposures:
+    """Each headline, shown alone to a user without a history, shape (n,)."""
+    n = len(tests)
+    return Exposures(
+        user=np.zeros(n, dtype=np.int32),
+        item=np.arange(n, dtype=np.int32),
+        target=np.full(n, -1, dtype=np.int32),
+        round=np.ones(n, dtype=np.int32),
+        position=np.zeros(n, dtype=np.int32),
+        history=Ragged.empty(n),
+        draw=np.full(n, 0.5),
+        catalogue=Catalogue(
+            item_ids=[str(k) for k in range(n)],
+            titles=tests.titles,
+            categories=[()] * n,
+            domain="news",
+        ),
+    )
+
+
 def judge_headlines(
     models: Mapping[str, ClickModel],
     tests: HeadlineTests,
@@ -73,15 +93,36 @@ def judge_headlines(
     Raises:
         DataError: If no two headlines of a group have other click rates, or no model answered.
     """
+    shown = headline_exposures(tests)
+    probability = {name: model.decide(shown).probability for name, model in models.items()}
+    return judge_headline_answers(
+        probability, tests, significance=significance, bootstrap=bootstrap
+    )
+
+
+def judge_headline_answers(
+    probability: Mapping[str, FloatArray],
+    tests: HeadlineTests,
+    *,
+    significance: float = 0.05,
+    bootstrap: Bootstrap | None = None,
+) -> HeadlineJudgement:
+    """Hold answers that were given before against headline tests, as `judge_headlines` does.
+
+    Args:
+        probability: By model, its P(click) of each of `headline_exposures(tests)`, NaN where it has
+            none, shape (n,).
+        tests: Headlines with their impressions and clicks.
+        significance: As for `judge_headlines`.
+        bootstrap: As for `judge_headlines`.
+
+    Raises:
+        DataError: If no two headlines of a group have other click rates, or no model answered.
+    """
     bootstrap = bootstrap or Bootstrap(replicates=2000)
-    shown = _exposures(tests)
-    probability = {
-        name: np.asarray(model.decide(shown).probability, dtype=np.float64)
-        for name, model in models.items()
-    }
     answered = ~np.any([np.isnan(p) for p in probability.values()], axis=0)
     scores = {
-        **probability,
+        **{name: np.asarray(p, dtype=np.float64) for name, p in probability.items()},
         LONGER: np.array([float(len(title)) for title in tests.titles]),
         WORDS: scores_by_words(tests),
     }
@@ -112,26 +153,6 @@ def judge_headlines(
         measures=measures,
         differences=differences,
         cautions=_cautions(answered, clear, significance),
-    )
-
-
-def _exposures(tests: HeadlineTests) -> Exposures:
-    """Each headline, shown first and alone to a user without a history; shape (n,)."""
-    n = len(tests)
-    return Exposures(
-        user=np.zeros(n, dtype=np.int32),
-        item=np.arange(n, dtype=np.int32),
-        target=np.full(n, -1, dtype=np.int32),
-        round=np.ones(n, dtype=np.int32),
-        position=np.zeros(n, dtype=np.int32),
-        history=Ragged.empty(n),
-        draw=np.full(n, 0.5),
-        catalogue=Catalogue(
-            item_ids=[str(k) for k in range(n)],
-            titles=tests.titles,
-            categories=[()] * n,
-            domain="news",
-        ),
     )
 
 

@@ -1,14 +1,28 @@
 """Headline tests: a tiny copy, ways to spoil it, and how click models are held to them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, spearmanr
 
 from evals.bootstrap import Bootstrap
 from evals.headline_pairs import HeadlinePairs, rank_correlations
 from evals.headline_words import scores_by_words
-from evals.headlines import CEILING, LONGER, WORDS, judge_headlines
-from simulator.data import data_home, load_headline_tests
+from evals.headlines import (
+    CEILING,
+    LONGER,
+    WORDS,
+    headline_exposures,
+    judge_headline_answers,
+    judge_headlines,
+)
+from simulator.data import (
+    data_home,
+    dataset_spec,
+    load_dataset,
+    load_headline_tests,
+    load_upworthy,
+)
 from simulator.data.upworthy import UPWORTHY, HeadlineTests
 from simulator.domain import Clicks
 from simulator.errors import DataError, UnknownNameError
@@ -85,6 +99,15 @@ def test_a_missing_column_and_an_empty_rest_are_named(tmp_path):
         load_headline_tests(write(tmp_path, columns=COLUMNS.replace("eyecatcher_id", "picture")))
     with pytest.raises(DataError, match="No package with an image is left"):
         load_headline_tests(write(tmp_path, ROWS[-3:]))
+
+
+def test_they_are_known_among_the_data_sets_but_are_none(tmp_path):
+    (tmp_path / "upworthy").mkdir()
+    write(tmp_path / "upworthy")
+    assert dataset_spec("upworthy").is_present(tmp_path)
+    assert len(load_upworthy(tmp_path)) == 5
+    with pytest.raises(DataError, match="nudgesim compare --data upworthy"):
+        load_dataset("upworthy", home=tmp_path)
 
 
 def headline_tests(counts, titles=None):
@@ -181,6 +204,29 @@ def test_a_model_is_held_to_what_people_clicked():
     assert judgement.cautions[0].startswith("3 of 4 pairs differ at p < 0.05")
     assert right.shown.history.lengths.max() == 0
     assert right.shown.catalogue.titles == tests.titles
+
+
+def test_what_was_asked_elsewhere_is_judged_alike():
+    tests = headline_tests(COUNTS)
+    generator = np.random.default_rng(1)
+    model = Asked(generator.random(len(tests)))
+    asked = judge_headlines({"m": model}, tests, bootstrap=Bootstrap(30))
+    answers = {"m": model.decide(headline_exposures(tests)).probability}
+    told = judge_headline_answers(answers, tests, bootstrap=Bootstrap(30))
+    pd.testing.assert_frame_equal(asked.measures, told.measures)
+
+
+def test_headlines_alone_in_their_group_need_not_be_asked():
+    tests = headline_tests(COUNTS)
+    fewer = tests.contested()
+    assert fewer.test_ids == ["t0", "t1", "t3"]
+    assert (fewer.test.tolist(), len(tests) - len(fewer)) == ([0, 0, 0, 1, 1, 2, 2], 1)
+    assert fewer.group.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    rate = tests.clicks / tests.impressions
+    some = fewer.clicks / fewer.impressions
+    whole = judge_headline_answers({"m": rate}, tests, bootstrap=Bootstrap(20)).measures
+    part = judge_headline_answers({"m": some}, fewer, bootstrap=Bootstrap(20)).measures
+    pd.testing.assert_frame_equal(part[part.model == "m"], whole[whole.model == "m"])
 
 
 def test_unanswered_headlines_are_left_out_for_all():

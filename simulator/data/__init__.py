@@ -25,7 +25,7 @@ from simulator.data.steam import load_steam_200k
 from simulator.data.steam_reviews import load_steam_reviews
 from simulator.data.tables import load_tables, read_tables
 from simulator.data.tallrec import load_tallrec
-from simulator.data.upworthy import HeadlineTests, load_headline_tests
+from simulator.data.upworthy import HeadlineTests, load_headline_tests, load_upworthy
 
 __all__ = [
     "DATASETS",
@@ -50,6 +50,7 @@ __all__ = [
     "load_steam_reviews",
     "load_tables",
     "load_tallrec",
+    "load_upworthy",
     "read_tables",
     "show_item",
     "show_user",

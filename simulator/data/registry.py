@@ -26,6 +26,8 @@ from simulator.data.steam_reviews import STEAM_REVIEWS, load_steam_reviews
 from simulator.data.tables import load_tables
 from simulator.data.tallrec import LICENCE as TALLREC_LICENCE
 from simulator.data.tallrec import TALLREC, load_tallrec
+from simulator.data.upworthy import LICENCE as UPWORTHY_LICENCE
+from simulator.data.upworthy import UPWORTHY
 from simulator.domain import Dataset
 from simulator.errors import DataError, UnknownNameError
 
@@ -40,7 +42,7 @@ class DatasetSpec:
         contains: What it has: counts, ratings, logged exposures.
         licence: Its terms, to be shown before a download.
         home_page: Its publisher's page; "" for one that ships with nudgesim.
-        load: Reads it from its folder.
+        load: Reads it from its folder; raises a DataError for what is no `Dataset`.
         archive: Where its files come from, and which they are; None for one that ships with
             nudgesim.
     """
@@ -68,6 +70,15 @@ def _load_demo(_folder: Path) -> Dataset:
     from simulator.data.demo import load_demo
 
     return load_demo()
+
+
+def _refuse_upworthy(folder: Path) -> Dataset:
+    raise DataError(
+        "These are tests of headlines, without users or histories to simulate. Hold click models "
+        "to them with `nudgesim compare --data upworthy`; in Python, `load_upworthy()` and "
+        "`evals.headlines.judge_headlines`.",
+        path=folder,
+    )
 
 
 _SPECS = (
@@ -196,6 +207,15 @@ _SPECS = (
         home_page=TALLREC["book"].url,
         load=partial(load_tallrec, kind="book"),
         archive=TALLREC["book"],
+    ),
+    DatasetSpec(
+        name="upworthy",
+        title="Upworthy's randomised tests of headlines (for `nudgesim compare` alone)",
+        contains="people shown and clicks of each headline; no users, no histories",
+        licence=UPWORTHY_LICENCE,
+        home_page=UPWORTHY.url,
+        load=_refuse_upworthy,
+        archive=UPWORTHY,
     ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}

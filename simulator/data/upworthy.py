@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from simulator.data.archive import Archive
+from simulator.data.home import data_home
 from simulator.data.table_files import read_table
-from simulator.domain import IntArray
+from simulator.domain import BoolArray, IntArray
 from simulator.errors import DataError
 
 UPWORTHY = Archive(
@@ -58,6 +59,34 @@ class HeadlineTests:
 
     def __len__(self) -> int:
         return len(self.titles)
+
+    def take(self, rows: IntArray | BoolArray) -> HeadlineTests:
+        """The given headlines, ascending or by mask; tests and groups are numbered anew."""
+        index: IntArray = np.arange(len(self))[rows]
+        kept, test = np.unique(self.test[index], return_inverse=True)
+        return HeadlineTests(
+            test_ids=[self.test_ids[k] for k in kept],
+            titles=[self.titles[k] for k in index],
+            test=test,
+            group=np.unique(self.group[index], return_inverse=True)[1],
+            impressions=self.impressions[index],
+            clicks=self.clicks[index],
+            week=self.week[index],
+            source=self.source,
+        )
+
+    def contested(self) -> HeadlineTests:
+        """The headlines that have another in their group to be compared to."""
+        return self.take(np.bincount(self.group)[self.group] > 1)
+
+
+def load_upworthy(home: Path | None = None) -> HeadlineTests:
+    """Read the headline tests that lie among the data sets, by `load_headline_tests`.
+
+    Args:
+        home: The folder of all data sets; `data_home()` by default.
+    """
+    return load_headline_tests((home or data_home()) / UPWORTHY.folder)
 
 
 def load_headline_tests(folder: Path, *, file: str = UPWORTHY.files[0]) -> HeadlineTests:
