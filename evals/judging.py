@@ -12,7 +12,10 @@ over the whole table would lift above any threshold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -151,15 +154,21 @@ def _taken(
 def _weighed(
     models: Sequence[ModelFigures], ground: Ground, resampling: Bootstrap
 ) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Each model's figures, shape (k,), and in all replicates, shape (k, replicates)."""
+    """Each model's figures, shape (k,), and in all replicates, shape (k, replicates).
+
+    A core takes a model at a time; the loops run without Python's lock.
+    """
     once = np.ones((ground.n_users, 1))
     possible = ground.possible_auc(once)
     levels = [model.under(once, possible)[:, 0] for model in models]
     parts: list[list[FloatArray]] = [[] for _ in models]
-    for weights in _blocks(resampling, ground.n_users):
-        possible = ground.possible_auc(weights)
-        for part, model in zip(parts, models, strict=True):
-            part.append(model.under(weights, possible))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for weights in _blocks(resampling, ground.n_users):
+            under = partial(
+                ModelFigures.under, weights=weights, possible_auc=ground.possible_auc(weights)
+            )
+            for part, figures in zip(parts, pool.map(under, models), strict=True):
+                part.append(figures)
     return levels, [np.concatenate(part, axis=1) for part in parts]
 
 

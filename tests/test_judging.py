@@ -242,17 +242,17 @@ def test_a_distance_lies_within_its_interval() -> None:
 
 def differ(seed: int) -> Judgement:
     """Two models that are equally far from the truth, on a log of its own."""
-    log, truth = log_of(300, 30, seed=seed)
-    luck = np.random.default_rng([seed, 1]).normal(0, 0.5, (2, 300))
+    log, truth = log_of(400, 40, seed=seed)
+    luck = np.random.default_rng([seed, 1]).normal(0, 0.5, (2, 400))
     given = {str(k): says(expit(logit(truth) + luck[k])) for k in (0, 1)}
-    return judge_answers(given, replace(log, segments={}), bootstrap=Bootstrap(replicates=100))
+    return judge_answers(given, replace(log, segments={}), bootstrap=QUICK)
 
 
 def test_where_nothing_differs_intervals_cover_zero_and_p_is_even() -> None:
-    tables = pd.concat([differ(seed).differences for seed in range(60)])
+    tables = pd.concat([differ(seed).differences for seed in range(40)])
     for measure in ("auc", "log_loss", "kappa", "user_auc"):
         rows = tables[tables["measure"] == measure]
-        assert rows.eval("low <= 0 <= high").mean() > 0.85
+        assert rows.eval("low <= 0 <= high").mean() > 0.8
         assert (rows["p"] < 0.05).mean() < 0.15
         assert 0.3 < rows["p"].mean() < 0.7
 

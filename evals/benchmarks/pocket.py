@@ -17,14 +17,14 @@ import numpy as np
 
 from evals.judgement import Judgement
 from evals.judging import judge
-from evals.labelled import LabelledExposures
 from prompts import load_template, shipped_examples
 from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
-from simulator.data.demo import demo_split, load_demo, true_click_probability
+from simulator.data.demo import demo_split, load_demo
 from simulator.domain import Dataset, IntArray
 from simulator.engines.transformers_local import TransformersEngine
 from simulator.experiment.judging import TrueClicks, judge_click_models
+from simulator.experiment.labelled import labelled_exposures
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
 
@@ -63,18 +63,7 @@ _HEADER = f"{'':34s}" + "".join(f"{name:>18s}" for name in _MEASURES)
 
 
 def _judge(data: Dataset, rows: IntArray, models: Mapping[str, ClickModel]) -> Judgement:
-    assert data.log is not None
-    shown = data.logged_exposures(rows)
-    truth = true_click_probability(shown.user, shown.item)
-    log = LabelledExposures(
-        shown,
-        data.log.clicked[rows],
-        slate=np.arange(len(rows)),
-        observed=True,
-        rule="The demo world's own clicks.",
-        truth=truth,
-    )
-    return judge(models, log)
+    return judge(models, labelled_exposures(data, rows, data.interactions))
 
 
 def _show(judged: Judgement) -> None:

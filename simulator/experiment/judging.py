@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
 from evals.judgement import Judgement
 from evals.judging import judge
-from evals.labelled import LabelledExposures
 from simulator.config import RunConfig
 from simulator.data.demo import true_click_probability
 from simulator.domain import Clicks, Dataset, Exposures
+from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.parts import fit_distribution
 from simulator.experiment.split import split_log
 from simulator.experiment.world import Say, fit_vectors
@@ -43,26 +43,17 @@ def judge_click_models(
 
     Raises:
         ConfigError: If the data has no log to judge by.
+        DataError: If the drawn exposures are all clicks or all no-clicks.
     """
     split = split_log(data)
     rows = split.judging[sample_rows(config.seed, "judge", len(split.judging), exposures)]
     vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
-    shown = data.logged_exposures(rows).with_vectors(vectors)
+    log = labelled_exposures(data, rows, split.early, cautions=split.cautions)
     models: dict[str, ClickModel] = {
         "agent": agent,
         "distribution": fit_distribution(config, data, say),
     }
-    truth = None
-    if data.name == "demo":
+    if log.truth is not None:
         models["truth"] = TrueClicks()
-        truth = true_click_probability(shown.user, shown.item)
-    assert data.log is not None
-    log = LabelledExposures(
-        shown,
-        data.log.clicked[rows],
-        slate=np.arange(len(rows)),
-        observed=True,
-        rule=f"The log of {data.name} holds clicks and no-clicks.",
-        truth=truth,
-    )
-    return judge(models, log, base="distribution")
+    shown = log.shown.with_vectors(vectors)
+    return judge(models, replace(log, shown=shown), base="distribution")
