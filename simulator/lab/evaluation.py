@@ -66,6 +66,10 @@ class Evaluation:
         found = rows.loc[(rows["variant"] == variant) & (rows["measure"] == measure), "value"]
         return float(found.iloc[0]) if len(found) else float("nan")
 
+    def judged(self, variant: str) -> bool:
+        """Whether a variant could be asked and judged."""
+        return bool((self.measures["variant"] == variant).any())
+
     def board(self) -> pd.DataFrame:
         """A row a variant, indexed by name, best log-loss first.
 
@@ -92,5 +96,6 @@ def _wide(long: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     if long.empty:
         return pd.DataFrame()
     wide = long.pivot(index="variant", columns="measure", values=list(names))
-    wide.columns = pd.Index([f"{measure}{names[figure]}" for figure, measure in wide.columns])
+    figures, measures = (wide.columns.get_level_values(level) for level in (0, 1))
+    wide.columns = pd.Index([f"{m}{names[f]}" for f, m in zip(figures, measures, strict=True)])
     return wide.astype(float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,12 +20,29 @@ MOST_FAILURES = 0.05
 judged together are measured on the rows that every one of them answered."""
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Measures, differences and cautions as of `Evaluation`.
+
+    Attributes:
+        measures: See there.
+        differences: See there.
+        unjudged: Why a variant could not be judged, by name.
+        cautions: See there.
+    """
+
+    measures: pd.DataFrame
+    differences: pd.DataFrame
+    unjudged: Mapping[str, str]
+    cautions: tuple[str, ...]
+
+
 def judge_variants(
     answers: Mapping[str, Clicks],
     log: LabelledExposures,
     incumbent: str,
     bootstrap: Bootstrap | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], tuple[str, ...]]:
+) -> Judged:
     """Measures and differences of variants by name.
 
     Args:
@@ -32,9 +50,6 @@ def judge_variants(
         log: What the users did.
         incumbent: The variant that differences are taken to.
         bootstrap: Of users.
-
-    Returns:
-        Measures and differences as of `Evaluation`, why a variant could not be judged, cautions.
 
     Raises:
         ConfigError: If the incumbent cannot be judged.
@@ -62,7 +77,7 @@ def judge_variants(
         cautions.update(dict.fromkeys(found.cautions))
     gap = _chosen(pd.concat(differences), COMPARED).drop(columns="base")
     gap["p_corrected"] = holm(gap["p"].to_numpy(dtype=np.float64))
-    return _chosen(pd.concat(measures), MEASURES), gap, unjudged, tuple(cautions)
+    return Judged(_chosen(pd.concat(measures), MEASURES), gap, unjudged, tuple(cautions))
 
 
 def _chosen(table: pd.DataFrame, measures: tuple[str, ...]) -> pd.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,14 +19,17 @@ from simulator.data import load_dataset
 from simulator.domain import Clicks, Dataset, Exposures, IntArray
 from simulator.engines.labels import label_tokens
 from simulator.engines.loading import RunningEngine
-from simulator.errors import ConfigError, LabelError, NudgesimError
+from simulator.errors import ConfigError, LabelError
 from simulator.experiment.agents import choose_examples, start_engine, template_name
+from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.split import split_log, users_split
 from simulator.interfaces import Prompt
-from simulator.lab.asking import ask, costs_table
+from simulator.lab.asking import Asked, ask, costs_table
+from simulator.lab.book import Book, Sitting
 from simulator.lab.evaluation import Evaluation
 from simulator.lab.judged import judge_variants
 from simulator.lab.variants import Variant, by_name
+from simulator.manifest import data_sha256
 from simulator.seeding import generator
 
 Split = Literal["development", "test"]
@@ -34,6 +39,12 @@ Advance = Callable[[str, int, int], None]
 
 GIVERS = 0.1
 """Share of the training users whose exposures serve as few-shot examples, and are never judged."""
+
+
+POCKET_CAUTION = (
+    "The pocket agent was trained on the development users of the demo world, through the shipped "
+    "templates: figures on them flatter it, and other wordings are new to it."
+)
 
 
 class Lab:
@@ -47,6 +58,8 @@ class Lab:
         data: With a log.
         settings: Model, engine, cache, mode and template.
         seed: Of samples and examples.
+        book: Where evaluations are entered; None keeps no book, and then the test users are out of
+            reach.
         engine: An engine that runs; started by the settings where None.
 
     All are attributes too.
@@ -62,11 +75,13 @@ class Lab:
         settings: AgentConfig | None = None,
         *,
         seed: int = 0,
+        book: Book | None = None,
         engine: RunningEngine | None = None,
     ) -> None:
         self.data = data
         self.settings = settings or AgentConfig()
         self.seed = seed
+        self.book = book
         self._split = split_log(data)
         training, _ = users_split(data)
         chosen = generator(0, "example givers").permutation(training)
@@ -75,19 +90,23 @@ class Lab:
         self._turn = threading.RLock()
 
     @classmethod
-    def open(cls, data: str = "demo", *, seed: int = 0, **settings: Any) -> Self:
+    def open(
+        cls, data: str = "demo", *, seed: int = 0, book: Book | None = None, **settings: Any
+    ) -> Self:
         """A lab by names.
 
         Args:
             data: A data set's name, or a TOML file.
             seed: Of samples and examples.
+            book: Where evaluations are entered.
             settings: Fields of `AgentConfig`: model, engine, template, examples, cache, ...
 
         Raises:
             NudgesimError: If a name is unknown, or something cannot be opened.
         """
         flags = {f"agent.{name}": value for name, value in settings.items()}
-        return cls(load_dataset(data), RunConfig.read(None, flags).agent, seed=seed)
+        config = RunConfig.read(None, flags)
+        return cls(load_dataset(data), config.agent, seed=seed, book=book)
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +166,17 @@ class Lab:
 
     def log(self, split: Split = "development", exposures: int = 2000) -> LabelledExposures:
         """Those rows with their answers."""
-        return _labelled(self.data, self.rows(split, exposures))
+        rows = self.rows(split, exposures)
+        return labelled_exposures(
+            self.data, rows, self._split.early, cautions=self._cautions(split)
+        )
+
+    def _cautions(self, split: Split) -> tuple[str, ...]:
+        if split == "test":
+            return self._split.cautions
+        if self.data.name == "demo" and Path(str(self.engine.model)).name == "pocket":
+            return (POCKET_CAUTION,)
+        return ()
 
     def prompts(self, variant: Variant, shown: Exposures) -> list[Prompt]:
         """The exact prompts of exposures."""
@@ -180,6 +209,7 @@ class Lab:
         incumbent: Variant | None = None,
         exposures: int = 2000,
         split: Split = "development",
+        purpose: str = "eval",
         bootstrap: Bootstrap | None = None,
         progress: Advance | None = None,
     ) -> Evaluation:
@@ -190,74 +220,98 @@ class Lab:
             incumbent: What differences are taken to; the first variant by default.
             exposures: How many; the sample for a number holds those for all smaller numbers.
             split: "test" only for what has been settled on: every look is counted.
+            purpose: What the book calls it.
             bootstrap: Of users; 1000 replicates and 95% by default.
             progress: Told as answers come in; what it raises stops the evaluation, and what was
                 answered stays in the decision cache.
 
         Raises:
-            ConfigError: If there is no variant, or nothing to judge on.
+            ConfigError: If there is no variant, or nothing to judge on, or the test users are asked
+                for without a book.
+            DataError: If the book cannot be written.
             LabelError: If the incumbent, or the only variant, has labels that collide or are
                 several tokens.
         """
         first = incumbent or next(iter(variants), None)
         if first is None:
             raise ConfigError("No prompt to evaluate; name at least one template.")
+        if split == "test" and self.book is None:
+            raise ConfigError(
+                "The test users are looked at only where somebody counts how often; give the lab a "
+                "book."
+            )
         named = by_name([first, *(v for v in variants if v is not first)])
         with self._turn:
-            return self._evaluate(named, exposures, split, bootstrap, progress)
+            log = self.log(split, exposures)
+            self.check_labels(first)
+            sitting, looks = self._begin(purpose, split, log)
+            asked, refused = self._ask_all(named, log, progress)
+            answers = {name: one.answers for name, one in asked.items()}
+            judged = judge_variants(answers, log, next(iter(named)), bootstrap)
+            evaluation = Evaluation(
+                data=self.data.name,
+                model=str(self.engine.model),
+                split=split,
+                seed=self.seed,
+                variants=named,
+                incumbent=next(iter(named)),
+                log=log,
+                answers=answers,
+                measures=judged.measures,
+                differences=judged.differences,
+                costs=costs_table(asked),
+                refused={**refused, **judged.unjudged},
+                cautions=judged.cautions,
+                looks=looks,
+            )
+            if self.book is not None:
+                self.book.keep(sitting, evaluation)
+        return evaluation
 
-    def _evaluate(
-        self,
-        named: Mapping[str, Variant],
-        exposures: int,
-        split: Split,
-        bootstrap: Bootstrap | None,
-        progress: Advance | None,
-    ) -> Evaluation:
-        incumbent, total = next(iter(named)), 0
-        log = self.log(split, exposures)
-        total = len(named) * len(log)
-        asked, refused = {}, {}
+    def _ask_all(
+        self, named: Mapping[str, Variant], log: LabelledExposures, progress: Advance | None
+    ) -> tuple[dict[str, Asked], dict[str, str]]:
+        """Each variant's answers, and why a variant cannot be asked."""
+        asked: dict[str, Asked] = {}
+        refused: dict[str, str] = {}
         for number, (name, variant) in enumerate(named.items()):
-            done = number * len(log)
 
-            def advance(rows: int, name: str = name, done: int = done) -> None:
+            def advance(rows: int, name: str = name, number: int = number) -> None:
                 if progress is not None:
-                    progress(name, done + rows, total)
+                    progress(name, number * len(log) + rows, len(named) * len(log))
 
             try:
                 self.check_labels(variant)
                 asked[name] = ask(variant.agent(self.engine, self.settings), log.shown, advance)
             except LabelError as error:
-                if name == incumbent:
-                    raise
                 refused[name] = str(error)
                 advance(len(log))
-        answers = {name: one.answers for name, one in asked.items()}
-        measures, differences, unjudged, cautions = judge_variants(
-            answers, log, incumbent, bootstrap
-        )
-        return Evaluation(
-            data=self.data.name,
-            model=str(self.engine.model),
-            split=split,
-            seed=self.seed,
-            variants=named,
-            incumbent=incumbent,
-            log=log,
-            answers=answers,
-            measures=measures,
-            differences=differences,
-            costs=costs_table(asked),
-            refused={**refused, **unjudged},
-            cautions=cautions,
+        return asked, refused
+
+    def _begin(self, purpose: str, split: Split, log: LabelledExposures) -> tuple[int, int | None]:
+        """Enter the sitting in the book, before anybody is asked."""
+        if self.book is None:
+            return 0, None
+        return self.book.begin(
+            Sitting(
+                purpose=purpose,
+                data=self.data.name,
+                data_sha256=self._data_sha256,
+                split=split,
+                seed=self.seed,
+                exposures=len(log),
+                users=log.n_users,
+                click_rate=float(log.clicked.mean()),
+                engine=str(self.engine.name),
+                model=str(self.engine.model),
+                revision=str(self.engine.revision or ""),
+                precision=str(self.engine.precision),
+                mode=self.settings.mode,
+                minimum_mass=self.settings.minimum_mass,
+                nudgesim=version("nudgesim"),
+            )
         )
 
-
-def _labelled(data: Dataset, rows: IntArray) -> LabelledExposures:
-    log = data.log
-    assert log is not None
-    shown = data.logged_exposures(rows)
-    key = np.column_stack([log.user[rows], log.time[rows]])
-    slate = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
-    return LabelledExposures(shown, log.clicked[rows], slate, log.observed, "as logged")
+    @cached_property
+    def _data_sha256(self) -> str:
+        return data_sha256(self.data)

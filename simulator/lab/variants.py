@@ -13,8 +13,9 @@ from simulator.clicks import AgentClicks
 from simulator.config import AgentConfig
 from simulator.engines.loading import RunningEngine
 
-Effect = Literal["same meaning", "other information"]
-"""What a change does: say the same otherwise, or tell the model more or less."""
+Effect = Literal["same meaning", "other information", "against the words"]
+"""What a change does: say the same otherwise, tell the model more or less, or have words mean the
+contrary of what they mean."""
 
 AS_IS = "as is"
 """What a variant is called in which nothing was changed."""
@@ -61,15 +62,15 @@ class Variant:
     def name(self) -> str:
         """The template's own name, its examples where they are not shipped, and the changes."""
         base = self.template.name.split(" [")[0]
-        parts = [change.value for change in self.changes]
+        parts = [change.value for change in self.changes if change.value != base]
         if self.shown != "shipped" and not any(c.axis in EXAMPLE_AXES for c in self.changes):
             parts.append(f"examples {self.shown}")
         return f"{base} [{', '.join(parts)}]" if parts else base
 
-    @property
-    def keeps_meaning(self) -> bool:
-        """Whether it says the same as what it was made from, no more and no less."""
-        return all(change.effect == "same meaning" for change in self.changes)
+    def says_as(self, base: Variant) -> bool:
+        """Whether it says the same as the variant that it was made from, no more and no less."""
+        further = self.changes[len(base.changes) :]
+        return all(change.effect == "same meaning" for change in further)
 
     @cached_property
     def static(self) -> str:
