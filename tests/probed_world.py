@@ -69,7 +69,7 @@ def agent(bias: Callable[[Asked], float] = lambda _: 0.0, **settings: object) ->
         return Example((bright,), ShownItem(f"Film {number + 1}", ("Dark",)), clicked)
 
     examples = [example(0, True), example(2, True), example(4, False), example(6, False)]
-    return AgentClicks(ScriptedEngine(answer), template, examples=examples, **settings)  # type: ignore[arg-type]  # a test's own settings
+    return AgentClicks(ScriptedEngine(answer), template, examples=examples, **settings)
 
 
 def log(

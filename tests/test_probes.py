@@ -27,7 +27,7 @@ def asked(
     asker: AgentClicks, labelled: LabelledExposures | None = None, **settings: object
 ) -> Probes:
     others = [load_template("general/click-en")]
-    return probe(asker, labelled or log(), others=others, bootstrap=QUICK, **settings)  # type: ignore[arg-type]  # a test's own settings
+    return probe(asker, labelled or log(), others=others, bootstrap=QUICK, **settings)
 
 
 def found(probes: Probes) -> set[str]:
@@ -229,7 +229,7 @@ class OnlyYes(ScriptedEngine):
     def label_probabilities(
         self,
         prompts: list[Prompt],
-        labels: list[str],  # type: ignore[override]  # lists here
+        labels: list[str],
     ) -> LabelProbabilities:
         if "A" in labels:
             raise LabelError("Label 'A' is 2 tokens.")

@@ -18,7 +18,7 @@ from evals.probes.labels import label_variants
 from evals.probes.paired import Scale, most_moved
 from evals.probes.titles import title_variants
 from evals.probes.variant import Progress, Variant, probabilities
-from evals.probes.wording import wording_variants
+from evals.probes.wording import related_templates, wording_variants
 from prompts import Template
 from simulator.clicks import AgentClicks
 from simulator.domain import Catalogue, FloatArray, IntArray
@@ -59,7 +59,7 @@ def probe(
     agent: AgentClicks,
     log: LabelledExposures,
     *,
-    others: Sequence[Template] = (),
+    others: Sequence[Template] | None = None,
     exposures: int | None = 1000,
     permutations: int = 4,
     trained_until: int | None = None,
@@ -74,7 +74,8 @@ def probe(
     Args:
         agent: A mode with probabilities ("sample" or "argmax"); stays open.
         log: Whose exposures have a catalogue.
-        others: Templates that ask the same in other words or another language.
+        others: Templates that ask the same in other words or another language;
+            `related_templates` by default.
         exposures: How many are asked about, drawn by seed; None for all.
         permutations: Orders of the examples at random, beside the sorted ones.
         trained_until: The last year of which the model has read, where that is known.
@@ -107,7 +108,7 @@ def probe(
         *_label_variants(agent, cautions),
         *order_variants(agent, permutations, seed),
         *balance_variants(agent),
-        *wording_variants(agent, others),
+        *wording_variants(agent, related_templates(agent.template) if others is None else others),
         *title_variants(agent, catalogue, seed),
     ]
     table, worst = inquiry.compare(variants, cautions)

@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from evals.probes.variant import Variant
-from prompts import Example, Template, example_names, shipped_examples
+from prompts import (
+    Example,
+    Template,
+    example_names,
+    load_template,
+    shipped_examples,
+    template_names,
+)
 from simulator.clicks import AgentClicks
 from simulator.errors import PromptError
 
@@ -40,6 +47,18 @@ PARAPHRASES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Phrases of the shipped templates, English and Chinese, and what says the same."""
+
+
+def related_templates(template: Template) -> list[Template]:
+    """The shipped templates of its domain in all languages, and the general one in its own."""
+    matter = template.front_matter
+    shipped = [load_template(name) for name in template_names()]
+    return [
+        other
+        for other in shipped
+        if other.front_matter.domain == matter.domain
+        or (other.front_matter.domain, other.front_matter.language) == ("general", matter.language)
+    ]
 
 
 def wording_variants(agent: AgentClicks, others: Sequence[Template]) -> list[Variant]:

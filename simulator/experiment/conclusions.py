@@ -73,10 +73,11 @@ def play_methods(
     progress: Progress = lambda _: None,
     *,
     world: World | None = None,
+    stand_in: DistributionClicks | None = None,
 ) -> dict[tuple[str, str], Run]:
     """Play every method before every click model, in memory: the same users, targets and luck.
 
-    An agent's failed decisions go to the first distribution model, which is also asked beside it.
+    An agent's failed decisions go to a distribution model, which is also asked beside it.
 
     Args:
         config: Everything else: data, rounds, users, targets, vectors, seed, protocol.
@@ -85,6 +86,7 @@ def play_methods(
         say: Told what is going on.
         progress: Called with each block's clicks.
         world: A world built before from the same settings.
+        stand_in: That distribution model; the first among `models` by default.
 
     Returns:
         By (click model, method); a run is named by its click model.
@@ -99,7 +101,8 @@ def play_methods(
             "so that they cannot be paired; set it to 'every method', as the protocol fair has it."
         )
     world = world or build_world(config, say)
-    stand_in = next((m for m in models.values() if isinstance(m, DistributionClicks)), None)
+    if stand_in is None:
+        stand_in = next((m for m in models.values() if isinstance(m, DistributionClicks)), None)
     runs: dict[tuple[str, str], Run] = {}
     for method in methods:
         alone = {"recommender": method, "clicks": "agent", "cascade": None}
