@@ -183,7 +183,7 @@ _SPECS = (
     DatasetSpec(
         name="coat",
         title="Coat shopping: coats liked, and coats shown at random",
-        contains="290 users, 300 coats, 4,640 randomly shown (a like is 4 or more), 1,815 liked; "
+        contains="290 users, 300 coats, 4,640 randomly shown (a like is 4 or more), 1,814 liked; "
         "no times",
         licence=COAT_LICENCE,
         home_page=COAT.url,
@@ -193,7 +193,7 @@ _SPECS = (
     DatasetSpec(
         name="tallrec-movie",
         title="TALLRec's questions about films, validation part",
-        contains="1,000 questions; no real no-clicks (a like is an answer Yes); no times",
+        contains="1,000 questions to 14 people; no real no-clicks (a like is an answer Yes)",
         licence=TALLREC_LICENCE["movie"],
         home_page=TALLREC["movie"].url,
         load=partial(load_tallrec, kind="movie"),
@@ -202,7 +202,7 @@ _SPECS = (
     DatasetSpec(
         name="tallrec-book",
         title="TALLRec's questions about books, validation part",
-        contains="2,427 questions; no real no-clicks (a like is an answer Yes); no times",
+        contains="2,427 questions; no real no-clicks (a like is an answer Yes)",
         licence=TALLREC_LICENCE["book"],
         home_page=TALLREC["book"].url,
         load=partial(load_tallrec, kind="book"),
