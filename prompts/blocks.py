@@ -8,7 +8,8 @@ make every prompt new to a prefix cache.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 
 import jinja2
@@ -56,13 +57,15 @@ class Blocks:
 
     Raises:
         PromptError: On a syntax error, a missing or additional block, text outside the blocks, or
-            a variable that a block does not have; names the file and the line.
+            a variable that a block does not have; names the file, the line and, where something
+            is in the line that can be pointed at, the column.
     """
 
     def __init__(
         self, source: str, place: str, variables: Mapping[str, frozenset[str]] = VARIABLES
     ) -> None:
         self._place = place
+        self._lines = re.split(r"\r\n|\r|\n", source)
         self._variables = variables
         environment = _environment()
         try:
@@ -72,13 +75,15 @@ class Blocks:
                 self._check_variables(block, environment)
             self._template = environment.from_string(source)
         except jinja2.TemplateSyntaxError as error:
-            raise PromptError(f"{place}, line {error.lineno}: {error.message}") from error
+            message = str(error.message)
+            raise PromptError(f"{self._at(error.lineno, *_quoted(message))}: {message}") from error
 
     def render(self, block: str, **variables: object) -> str:
         """The text of one block.
 
         Raises:
-            PromptError: If rendering fails; names the file, the line and the variable.
+            PromptError: If rendering fails; names the file, the line, the column where something
+                can be pointed at, and the variable.
         """
         try:
             context = self._template.new_context(variables)
@@ -92,8 +97,22 @@ class Blocks:
             TypeError,
             ValueError,
         ) as error:
-            line = self._line(error.__traceback__)
-            raise PromptError(f"{self._place}, line {line}, block {block!r}: {error}") from error
+            message = str(error)
+            place = self._at(self._line(error.__traceback__), *_quoted(message)[::-1])
+            exists = _what_exists(message, variables)
+            raise PromptError(f"{place}, block {block!r}: {message}{exists}") from error
+
+    def _at(self, line: int, *words: str) -> str:
+        """The file, the line, and the column of the first of the words that stands in a tag."""
+        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        for word in filter(None, words):
+            # As a word of its own where it is one: "a" is not the a in "labels".
+            edge = r"(?<!\w)" if word[:1].isalnum() else ""
+            end = r"(?!\w)" if word[-1:].isalnum() else ""
+            found = re.search(edge + re.escape(word) + end, _only_tags(text))
+            if found:
+                return f"{self._place}, line {line}, column {found.start() + 1}"
+        return f"{self._place}, line {line}"
 
     def _line(self, trace: TracebackType | None) -> int:
         """The template line in which a traceback ends."""
@@ -108,8 +127,9 @@ class Blocks:
         for loading in tree.find_all(
             (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
         ):
+            word = type(loading).__name__.removesuffix("Import").lower() or "import"
             raise PromptError(
-                f"{self._place}, line {loading.lineno}: a template cannot load another file; "
+                f"{self._at(loading.lineno, word)}: a template cannot load another file; "
                 "write its text here."
             )
         names = [block.name for block in tree.find_all(nodes.Block)]
@@ -141,9 +161,51 @@ class Blocks:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise PromptError(
-                f"{self._place}, line {line}: block {block.name!r} has no variable {name!r}.{hint} "
+                f"{self._at(line, name)}: block {block.name!r} has no variable {name!r}.{hint} "
                 f"It has: {', '.join(sorted(known))}."
             )
+
+
+def _quoted(message: str) -> list[str]:
+    """What a message puts between quotation marks, such as a token or a name."""
+    return re.findall(r"'([^']+)'", message)
+
+
+def _only_tags(line: str) -> str:
+    """A line with blanks in place of the text that stands outside of its tags."""
+    if "{{" not in line and "{%" not in line:
+        return line  # within a tag of several lines
+    out, end = "", 0
+    for tag in re.finditer(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", line):
+        out += " " * (tag.start() - end) + tag.group()
+        end = tag.end()
+    return out
+
+
+def _what_exists(message: str, variables: Mapping[str, object]) -> str:
+    """The fields that an item, an example or the labels have, where another was asked for."""
+    asked = re.search(r"'(\S+) object' has no attribute '(\w+)'", message)
+    if asked is None:
+        return ""
+    for value in _things(variables.values()):
+        kind = type(value)
+        if asked.group(1) in (kind.__name__, f"{kind.__module__}.{kind.__qualname__}"):
+            names = sorted(value if isinstance(value, dict) else vars(value))
+            close = difflib.get_close_matches(asked.group(2), names, n=1, cutoff=0.5)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            return f".{hint} It has: {', '.join(names)}."
+    return ""
+
+
+def _things(values: Iterable[object]) -> Iterator[object]:
+    """The values, and those of which they consist."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _things(value)
+        elif isinstance(value, dict) or hasattr(value, "__dict__"):
+            yield value
+            if not isinstance(value, dict):
+                yield from _things(vars(value).values())
 
 
 def _first_line(node: nodes.Node) -> int:

@@ -165,7 +165,7 @@ def test_a_faulty_body_is_refused_with_file_and_line(
 ) -> None:
     assert old in BODY
     path = write(tmp_path, HEAD + BODY.replace(old, new))
-    with pytest.raises(PromptError, match=rf"mine\.j2, line {line}: .*({message})"):
+    with pytest.raises(PromptError, match=rf"mine\.j2, line {line}(, column \d+)?: .*({message})"):
         load_template(path)
 
 
@@ -205,7 +205,7 @@ def test_the_three_blocks_are_required(tmp_path: Path, body: str, found: str) ->
 def test_what_the_sandbox_refuses(tmp_path: Path, attack: str) -> None:
     path = write(tmp_path, HEAD + BODY.replace("{{ item }}", f"First line.\n{attack}"))
     template = load_template(path)
-    with pytest.raises(PromptError, match=r"mine\.j2, line 20, block 'candidate': "):
+    with pytest.raises(PromptError, match=r"mine\.j2, line 20(, column \d+)?, block 'candidate': "):
         template.render_candidate(ALIEN)
 
 
