@@ -30,7 +30,7 @@ from simulator.domain import BoolArray, Clicks, FloatArray
 from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.interfaces import ClickModel
 
-_LANES = 64
+_LANES = 128
 """Replicates gone through at once."""
 
 

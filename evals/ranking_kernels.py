@@ -51,7 +51,7 @@ def sum_rows(
         out: Zeros, float64, shape (n_groups, 8, m); whole numbers below 2**53 come out exact.
     """
     m = weights.shape[1]
-    gained, lost, surplus, clicks = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    gained, lost, clicks, before = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
     for g in range(starts.shape[0] - 1):
         begin, end = starts[g], starts[g + 1]
         above, hits, expected, losses = (
@@ -62,19 +62,17 @@ def sum_rows(
         )
         missed, ordered = out[g, MISSED], out[g, ORDERED]
         precision, caught = out[g, PRECISION], out[g, CAUGHT]
-        gained[:], lost[:], surplus[:], clicks[:] = 0.0, 0.0, 0.0, 0.0
+        gained[:], lost[:], clicks[:], before[:] = 0.0, 0.0, 0.0, 0.0
         _count_clicks(user[begin:end], clicked[begin:end], weights, clicks)
         for i in range(begin, end):
             weight = weights[user[i]]
             p, nats = probability[i], loss[i]
             tie = gained if clicked[i] else lost
-            over = p - 1.0 if clicked[i] else p
             for k in range(m):
                 w = np.float64(weight[k])
                 tie[k] += w
                 expected[k] += w * p
                 losses[k] += w * nats
-                surplus[k] += w * over
             if ends_tie[i]:
                 for k in range(m):
                     step = gained[k] + lost[k]
@@ -88,5 +86,6 @@ def sum_rows(
                     lost[k] = 0.0
             if ends_bin[i]:
                 for k in range(m):
-                    missed[k] += abs(surplus[k])
-                    surplus[k] = 0.0
+                    surplus = expected[k] - hits[k]
+                    missed[k] += abs(surplus - before[k])
+                    before[k] = surplus

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 
 from evals import bootstrap as b
 from simulator.errors import ConfigError
@@ -95,3 +96,12 @@ def test_holm_matches_the_textbook_example() -> None:
     # Sorted p times 4, 3, 2, 1, then made monotone.
     corrected = b.holm(np.array([0.01, 0.04, 0.03, 0.005, np.nan]))
     np.testing.assert_allclose(corrected, [0.03, 0.06, 0.06, 0.02, np.nan])
+
+
+def test_p_values_are_those_of_students_t_test() -> None:
+    values = np.random.default_rng(7).normal(0.3, 1.0, (30, 4))
+    values[:, 3] = 0.0
+    error = values.std(axis=0, ddof=1) / np.sqrt(30)
+    expected = ttest_1samp(values[:, :3], 0.0).pvalue
+    np.testing.assert_allclose(b.t_test(values.mean(axis=0), error, 30), [*expected, 1.0])
+    assert np.isnan(b.t_test(values[0], error, 1)).all()
