@@ -150,6 +150,14 @@ def test_what_cannot_be_fitted_is_refused_with_the_reason(logged: Dataset) -> No
         calibrate(agent(), logged, folds=30)
 
 
+def test_what_a_fit_cannot_mend_is_said(logged: Dataset) -> None:
+    turned = AgentClicks(ScriptedEngine(lambda text: 1 - answer(text)), TEMPLATE)
+    effect = calibrate(turned, logged, exposures=1_000, bootstrap=QUICK)
+    assert any("Platt's slope is -0." in caution for caution in effect.cautions)
+    assert "platt or isotonic" in effect.refused["temperature"]
+    assert not calibrate(agent(), logged, ["platt"], exposures=1_000, bootstrap=QUICK).cautions
+
+
 def test_settings_put_a_calibration_on_an_agent(logged: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     engine = ScriptedEngine(answer)
@@ -175,6 +183,7 @@ def test_a_calibration_from_the_command_goes_into_a_run(
     assert code == 0, err
     assert "platt written" in out
     assert "as asked" in out
+    assert "has learnt from these very users" in " ".join(err.split())
     fitted = load_calibration(path)
     assert isinstance(fitted, FittedCalibration)
 

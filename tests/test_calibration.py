@@ -242,3 +242,5 @@ def test_another_agents_calibration_is_refused_by_what_differs() -> None:
     known.require_same(FACTS)
     with pytest.raises(ConfigError, match="revision of the model"):
         known.require_same({**FACTS, "model_revision": "abd"})
+    # One model under two names, such as a folder on two machines.
+    known.require_same({**FACTS, "model_revision": "abc", "model": "elsewhere/model"})

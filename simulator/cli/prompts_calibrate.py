@@ -114,7 +114,7 @@ def calibrate(
     )
     for name, why in effect.refused.items():
         errors.print(f"{name}: {why}", highlight=False)
-    for caution in judged.cautions:
+    for caution in (*effect.cautions, *judged.cautions):
         errors.print(caution, highlight=False)
     if out is not None:
         fitted = effect.fitted[methods[0]]

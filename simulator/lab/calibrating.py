@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -27,6 +27,7 @@ from simulator.clicks.calibration import (
     Temperature,
 )
 from simulator.domain import BoolArray, Clicks, Dataset, Exposures, FloatArray, IntArray
+from simulator.engines.models import POCKET
 from simulator.errors import ConfigError, NudgesimError, UnknownNameError
 from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.split import split_log
@@ -57,11 +58,13 @@ class CalibrationEffect:
         judgement: The agent `RAW`, the base, and each method. What a method answers for a user
             comes from a fit to the other users (cross-fitting), so that no effect is in-sample.
         refused: Why a method could not be fitted, by method.
+        cautions: What a reader must know beside the judgement's own, in sentences.
     """
 
     fitted: Mapping[str, FittedCalibration]
     judgement: Judgement
     refused: Mapping[str, str]
+    cautions: tuple[str, ...] = ()
 
 
 def calibrate(
@@ -116,7 +119,7 @@ def calibrate(
         fitted[method] = FittedCalibration(calibration, on)
         answers[method] = _with_probability(raw, sample.rows, mapped, log.shown.draw)
     judgement = judge_answers(answers, log, base=RAW, bootstrap=bootstrap)
-    return CalibrationEffect(fitted, judgement, refused)
+    return CalibrationEffect(fitted, judgement, refused, tuple(_cautions(agent, data, fitted)))
 
 
 def _check(agent: AgentClicks, methods: Sequence[str], folds: int) -> None:
@@ -202,6 +205,23 @@ def _with_probability(
     out = np.full(len(raw), np.nan, dtype=np.float32)
     out[rows] = probability
     return replace(raw, clicked=draw < out, probability=out)
+
+
+def _cautions(
+    agent: AgentClicks, data: Dataset, fitted: Mapping[str, FittedCalibration]
+) -> Iterator[str]:
+    if data.name == "demo" and agent.facts()["model"] == POCKET:
+        yield (
+            "The pocket agent has learnt from these very users, so it looks surer here than it may "
+            "be of others; a calibration fitted here does not mend it for held-out users."
+        )
+    platt = fitted.get("platt")
+    if platt is not None and isinstance(platt.calibration, Platt) and platt.calibration.slope <= 0:
+        yield (
+            f"Platt's slope is {platt.calibration.slope:.2f}: the agent's likelier clicks are the "
+            "users' rarer ones, and it is turned round. Mend the prompt or take another model "
+            "before you calibrate it."
+        )
 
 
 def _origin(agent: AgentClicks, data: Dataset, user: IntArray) -> Origin:

@@ -77,18 +77,19 @@ class Origin:
         """Refuse an agent that other probabilities come from.
 
         Args:
-            facts: Of the agent to be calibrated. A model revision that either does not know is
-                not held against it.
+            facts: Of the agent to be calibrated. Revisions, where both are known, tell whether the
+                models are one, else their names.
 
         Raises:
             ConfigError: If model, template or examples differ; names all that do.
         """
         before = asdict(self.agent)
+        # A folder has another name on another machine, and a server tells no revision.
+        revised = None not in (before["model_revision"], facts["model_revision"])
         different = [
             f"{words} ({_short(before[name])}, now {_short(facts[name])})"
             for name, words in _SAME.items()
-            if before[name] != facts[name]
-            and not (name == "model_revision" and None in (before[name], facts[name]))
+            if before[name] != facts[name] and name != ("model" if revised else "model_revision")
         ]
         if different:
             raise ConfigError(
