@@ -105,6 +105,8 @@ def load_coat(folder: Path) -> Dataset:
             "time": "none is known; histories are at 0, the log is at 1",
             "log": f"A click is a rating of {LIKED_FROM} or more, a no-click a lower one, of coats "
             "drawn at random to be rated.",
+            "caution": "Titles are made of three features, so many coats share one: what reads "
+            "titles alone cannot tell these apart.",
             "dropped": f"{int((liked & (shown > 0)).sum())} liked coats that the log shows too, "
             f"{int(((rated > 0) & ~liked).sum())} that people chose and rated below {LIKED_FROM}",
             **{f"sha256:{f.path.name}": f.sha256 for f in (chosen, random, coats, people)},

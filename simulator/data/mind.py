@@ -118,6 +118,7 @@ def load_mind(folder: Path) -> Dataset:
             "time": "of the impression; histories, undated, one second before the first of them",
             "log": "A click is an article that its reader opened, a no-click one that stood on the "
             "same page and was not opened.",
+            "caution": "The publisher shuffled each page: nothing is known about positions.",
             "dropped": f"{unknown}, {len(news) - len(articles)} articles that nobody was shown",
             **{f"sha256:{f.path.name}": f.sha256 for f in (behaviours, news)},
         },

@@ -83,8 +83,8 @@ def _cautions(data: Dataset, lengths: IntArray) -> tuple[str, ...]:
         out.append(data.source["caution"])
     if data.log is not None and not data.log.observed:
         out.append(
-            "No-clicks are low ratings of items that users chose themselves; what they would have "
-            "passed over is not in this log."
+            "No-clicks are low ratings of items that users chose themselves, and a slate is what "
+            "was rated at one moment; what they would have passed over is not in this log."
         )
     empty = int((lengths == 0).sum())
     if empty:
