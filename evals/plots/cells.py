@@ -62,15 +62,22 @@ def cells(
     """
     columns = min(beside, len(grids))
     down = -(-len(grids) // columns)
-    lines = [max(sum(max(1, 1 + wrapped(r, 34).count("\n")) for r in g.rows), 3) for g in grids]
-    tall = [0.19 * max(lines[k : k + columns]) + 0.85 for k in range(0, len(grids), columns)]
+    lines = [max(sum(1 + wrapped(r, 34).count("\n") for r in g.rows), 3) for g in grids]
+    # Cells without a text need less room.
+    step = 0.19 if any(grid.texts for grid in grids) else 0.145
+    tall = [step * max(lines[k : k + columns]) + 0.95 for k in range(0, len(grids), columns)]
     with styled(_SIZE, name):
         figure, places = panels(down, columns, 9.6, sum(tall), height_ratios=tall)
+        # Names of models are long; those of one row of panels are read at its left.
+        alike = columns > 1 and all(list(g.rows) == list(grids[0].rows) for g in grids)
         flat = [axes for line in places for axes in line]
         for axes, grid in zip(flat, grids, strict=False):
             _draw(axes, grid)
             axes.set_xlabel(axis, color=SOFT)
-            axes.set_ylabel(row_axis, color=SOFT)
+            if axes in [line[0] for line in places]:
+                axes.set_ylabel(row_axis, color=SOFT)
+            elif alike:
+                axes.set_yticks([])
         for axes in flat[len(grids) :]:
             axes.set_visible(False)
     return Drawing(name, figure, description, _SIZE, wide=True)
@@ -89,7 +96,8 @@ def _draw(axes: Axes, grid: Grid) -> None:
                 shade(0 if up else 1, a)
                 for up, a in zip(grid.shades[known] >= 0, alpha, strict=True)
             ],
-            edgecolors="none",
+            edgecolors="#ffffff",
+            linewidths=1.0,
         )
     )
     unknown = PolyCollection(
@@ -103,7 +111,7 @@ def _draw(axes: Axes, grid: Grid) -> None:
     n_rows, n_columns = grid.values.shape
     axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
     axes.set_yticks(np.arange(len(grid.rows)) + 0.5, [wrapped(r, 34) for r in grid.rows])
-    step = max(1, len(grid.columns) // 24)
+    step = -(-len(grid.columns) // 14)
     at = range(0, len(grid.columns), step)
     across = [wrapped(grid.columns[k], 10) for k in at]
     axes.set_xticks([k + 0.5 for k in at], across)
@@ -113,8 +121,6 @@ def _draw(axes: Axes, grid: Grid) -> None:
 
 
 def _boxes(row: IntArray, column: IntArray) -> list[FloatArray]:
-    """Corners of cells, with a hair of ground between them."""
-    gap = 0.03
-    left, right, top, low = column + gap, column + 1 - gap, row + gap, row + 1 - gap
-    corners = [(left, top), (right, top), (right, low), (left, low)]
+    """The corners of cells."""
+    corners = [(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)]
     return list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1))

@@ -65,7 +65,7 @@ def dots(
         figure, grid = panels(down, columns, width, down * tall + 0.3, sharey=True)
         places = [axes for line in grid for axes in line]
         for axes, panel in zip(places, shown, strict=False):
-            _panel(axes, panel, rows, series, one_hue=one_hue)
+            _panel(axes, panel, rows, series, one_hue=one_hue, width=88 // columns)
         for axes in places[len(shown) :]:
             axes.set_visible(False)
         for line in grid:
@@ -78,7 +78,13 @@ def dots(
 
 
 def _panel(
-    axes: Axes, panel: Panel, rows: Sequence[str], series: Sequence[str], *, one_hue: bool
+    axes: Axes,
+    panel: Panel,
+    rows: Sequence[str],
+    series: Sequence[str],
+    *,
+    one_hue: bool,
+    width: int,
 ) -> None:
     place_of = {row: place for place, row in enumerate(rows)}
     if panel.reference is not None:
@@ -100,7 +106,7 @@ def _panel(
             label=one,
             linewidths=0,
         )
-    axes.set_title(panel.title, fontsize=_SIZE + 0.5, fontweight="bold")
+    axes.set_title(wrapped(panel.title, width), fontsize=_SIZE + 0.5, fontweight="bold")
     axes.set_xlabel(panel.axis, color=SOFT)
     axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.7)
     axes.spines["left"].set_visible(False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+import pandas as pd
 
 from evals.plots.style import SOFT, Drawing, line_style, panels, styled, wrapped
 from evals.wording.listing import listed
@@ -11,26 +13,30 @@ _SIZE = 8.5
 
 
 def ranks(
-    name: str, order: Mapping[str, Sequence[str]], notes: Mapping[str, str], what: str
+    name: str, values: Mapping[str, Mapping[str, float]], notes: Mapping[str, str], what: str
 ) -> Drawing:
     """A column a judge, best on top.
 
     Args:
         name: Of the drawing.
-        order: For each judge the names ranked, best first; the first judge decides the colours.
+        values: For each judge what it gives to each name; equals share a rank. The first judge
+            decides the order of the colours.
         notes: A line under a judge's name, such as its Kendall's tau.
         what: The things that are ranked, such as "recommenders".
     """
-    judges = list(order)
-    first = list(order[judges[0]])
+    judges = list(values)
+    given = pd.DataFrame({judge: values[judge] for judge in judges})
+    place_of = given.rank(ascending=False, method="average")
+    first = [str(name) for name in place_of[judges[0]].sort_values(kind="stable").index]
     with styled(_SIZE, name):
         height = max(2.4, 0.36 * len(first) + 1.1)
         figure, [[axes]] = panels(1, 1, 9.6, height)
         for place, one in enumerate(first):
-            y = [list(order[judge]).index(one) + 1 for judge in judges]
+            y = place_of.loc[one].tolist()
             axes.plot(range(len(judges)), y, **line_style(place), markersize=6.5, linewidth=1.8)
             axes.text(-0.12, y[0], one, ha="right", va="center")
-            axes.text(len(judges) - 0.88, y[-1], one, ha="left", va="center")
+            if list(place_of[judges[-1]]).count(y[-1]) == 1:
+                axes.text(len(judges) - 0.88, y[-1], one, ha="left", va="center")
         axes.set(ylim=(len(first) + 0.5, 0.5), xlim=(-0.6, len(judges) - 0.4))
         heads = [wrapped(j, 18) + (f"\n{notes[j]}" if notes.get(j) else "") for j in judges]
         axes.set_xticks(range(len(judges)), heads)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Drawing:
         """An SVG element with the page's colours and fonts, the same text each time."""
         from html import escape
 
-        text = self.file("svg").decode()
+        text = self._svg.decode()
         text = text[text.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = _FONT.sub(r"font: \1 var(--font)", text)
@@ -102,11 +103,16 @@ class Drawing:
 
     def file(self, ending: str) -> bytes:
         """The figure as an "svg" or "png" file; no date, no version, the same bytes each time."""
+        return self._svg if ending == "svg" else self._saved("png", {"Software": None}, "white")
+
+    @cached_property
+    def _svg(self) -> bytes:
+        return self._saved("svg", {"Date": None, "Creator": None}, "none")
+
+    def _saved(self, ending: str, metadata: dict[str, None], ground: str) -> bytes:
         buffer = io.BytesIO()
-        nothing = {"Date": None, "Creator": None} if ending == "svg" else {"Software": None}
         with styled(self.size, self.name):
-            ground = "white" if ending == "png" else "none"
-            self.figure.savefig(buffer, format=ending, dpi=200, metadata=nothing, facecolor=ground)
+            self.figure.savefig(buffer, format=ending, dpi=200, metadata=metadata, facecolor=ground)
         return buffer.getvalue()
 
 
@@ -151,7 +157,10 @@ def line_style(place: int) -> dict[str, Any]:
 
 
 def wrapped(name: str, width: int = 26) -> str:
-    """A name on as many lines as it needs."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(name, width, break_on_hyphens=False)) or name
+    """A name on as many lines as it needs, broken where it has a joint."""
+    lines = [""]
+    for piece in re.split(r"(?<=[\s,:=/])", name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.strip() for line in lines)

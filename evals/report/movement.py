@@ -14,7 +14,7 @@ from evals.wording.listing import listed
 from simulator.domain import FloatArray, Vectors
 from simulator.runlog import Run
 
-_MOST_RUNS, _MOST_USERS, _MOST_DIMENSIONS, _INTENTIONS = 4, 30, 24, 8
+_MOST_RUNS, _MOST_USERS, _MOST_DIMENSIONS, _INTENTIONS = 6, 24, 24, 8
 
 
 def section(contents: Contents) -> Section | None:
@@ -35,6 +35,12 @@ def section(contents: Contents) -> Section | None:
     if contents.vectors is not None:
         blocks += _of_vectors(comparison, contents.vectors, target)
     return Section("movement", "Where interest went", "Interest", tuple(blocks))
+
+
+def _beside(comparison: Comparison) -> int:
+    """Panels side by side: all runs in one row, or in two."""
+    n = min(len(comparison.names), _MOST_RUNS)
+    return n if n < 4 else -(-n // 2)
 
 
 def _blind(run: Run) -> bool:
@@ -63,7 +69,7 @@ def _users(comparison: Comparison, target: int, column: str) -> plots.Drawing | 
         f"users-{column}",
         grids,
         f"{what} by user and round, for {listed(comparison.names[:_MOST_RUNS])}",
-        beside=2,
+        beside=_beside(comparison),
         axis=f"{what.lower()}, by round",
         row_axis="user",
     )
@@ -99,11 +105,11 @@ def _of_vectors(comparison: Comparison, vectors: Vectors, target: int) -> list[B
     intention = plots.cells(
         "intentions",
         [
-            plots.Grid(name, rows, rounds, share[order], share[order])
+            plots.Grid(name, rows, rounds, share[order], share[order] / np.max(shares))
             for name, share in zip(comparison.names, shares, strict=False)
         ],
         f"Share of users nearest to each intention by round, for {named}",
-        beside=2,
+        beside=_beside(comparison),
         axis="round",
         row_axis="intention",
     )
@@ -139,4 +145,6 @@ def _vector(
         columns = [*rounds, "target"]
         grids.append(plots.Grid(name, [str(k) for k in most], columns, values, values / scale))
     told = f"The first user's vector by round, for {named}"
-    return plots.cells("user-vector", grids, told, beside=2, axis="round", row_axis="dimension")
+    return plots.cells(
+        "user-vector", grids, told, beside=_beside(comparison), axis="round", row_axis="dimension"
+    )

@@ -25,7 +25,7 @@ from evals.report.contents import Contents
 from evals.report.decisions import decisions_of_runs
 from evals.report.packing import Packed, pack
 from evals.report.section import Section
-from evals.report.words import cautions, findings, headline, lead
+from evals.report.words import cautions, grouped, headline, lead
 
 MOST_BYTES = 5_000_000
 """A report is smaller."""
@@ -75,7 +75,7 @@ class Page:
         text = environment.get_template("page.html.j2").render(
             headline=headline(contents),
             lead=lead(contents),
-            findings=findings(contents),
+            findings=grouped(contents),
             cautions=cautions(contents),
             facts=self._facts(),
             sections=bodies,
@@ -205,6 +205,10 @@ def _environment() -> Any:
         """A cell with its interval set small."""
         return Markup(re.sub(r" (\[[^\[\]]*\])$", r" <small>\1</small>", str(escape(text))))
 
+    def jointed(text: str) -> Markup:
+        """A name that may be broken at its joints."""
+        return Markup(re.sub(r"(?<=[,:=/])(?=\w)", "<wbr>", str(escape(text))))
+
     environment = Environment(
         loader=PackageLoader("evals"),
         autoescape=True,
@@ -214,6 +218,7 @@ def _environment() -> Any:
     )
     environment.filters["figure"] = figure
     environment.filters["bracketed"] = bracketed
+    environment.filters["jointed"] = jointed
     return environment
 
 

@@ -133,4 +133,4 @@ def _category_map(contents: Contents, comparison: Comparison) -> plots.Drawing |
         for name, share in zip(comparison.names, shares, strict=False)
     ]
     told = f"Share of what was shown by category and round, for {listed(comparison.names)}"
-    return plots.cells("categories", grids, told, beside=2, axis="round")
+    return plots.cells("categories", grids, told, beside=min(len(grids), 3), axis="round")

@@ -91,7 +91,7 @@ def _metrics(comparison: Comparison) -> Section:
     by_position = (
         (
             Words(f"{positions.title}; position 0 is the top of the slate."),
-            Sheet(positions, "positions"),
+            Sheet(positions, "positions", titled=False),
         )
         if positions.rows
         else ()
@@ -100,7 +100,11 @@ def _metrics(comparison: Comparison) -> Section:
         "metrics",
         "Metrics",
         "Metrics",
-        (Words(text), Sheet(metric_table(comparison), "metrics", groups=True), *by_position),
+        (
+            Words(text),
+            Sheet(metric_table(comparison), "metrics", groups=True, titled=False),
+            *by_position,
+        ),
         {"metrics": comparison.levels, "metric-differences": comparison.differences},
     )
 
@@ -119,7 +123,7 @@ def _agreement(comparison: Comparison) -> Section:
         "Agreement",
         (
             Words(text),
-            Sheet(agreement_table(comparison), "agreement"),
+            Sheet(agreement_table(comparison), "agreement", titled=False),
             Figures(tuple(_probabilities(comparison))),
         ),
         {"agreement": comparison.agreement},

@@ -39,12 +39,16 @@ class Figures:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table; with `groups`, rows whose names begin alike (HR@5, HR@10) stand together."""
+    """A table; with `groups`, rows whose names begin alike (HR@5, HR@10) stand together.
+
+    Its title stands above it, unless `titled` is off since the words before it say the same.
+    """
 
     table: Table
     name: str = ""
     groups: bool = False
     folded: bool = False
+    titled: bool = True
     template = "sheet"
 
 

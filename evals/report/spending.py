@@ -33,7 +33,7 @@ def decided(contents: Contents) -> Section | None:
         else:
             blocks.append(Words("On the logged exposures no model failed."))
     if runs is not None:
-        blocks.append(Sheet(decision_table(runs), "decisions"))
+        blocks.append(Sheet(decision_table(runs), "decisions", titled=judgement is not None))
     if not blocks:
         return None
     title = "Who decided, and what failed" if runs is not None else "What failed"

@@ -18,7 +18,8 @@ def ranking_section(contents: Contents) -> Section | None:
     if ranking is None:
         return None
     judges = ("log", *ranking.models)
-    order = {judge: _order(ranking, judge) for judge in judges}
+    given = {judge: _given(ranking, judge) for judge in judges}
+    order = sorted(given["log"], key=lambda name: -given["log"][name])
     taus = {row["model"]: row for row in records(ranking.agreement)}
     notes = {m: f"τ {number(taus[m]['tau'], 2)}" for m in ranking.models if m in taus}
     values = ranking.values.rename(columns={"recommender": "row"}).assign(series="")
@@ -32,7 +33,7 @@ def ranking_section(contents: Contents) -> Section | None:
     sheet = pivot(
         "Click rate of what each recommender picks",
         ranking.values,
-        ("recommender", order["log"]),
+        ("recommender", order),
         ("model", judges),
     )
     return Section(
@@ -48,14 +49,10 @@ def ranking_section(contents: Contents) -> Section | None:
                 "none, −1 the reverse."
             ),
             *cautions(ranking.cautions),
-            Figures((plots.ranks("recommender-ranks", order, notes, "recommenders"),)),
+            Figures((plots.ranks("recommender-ranks", given, notes, "recommenders"),)),
             Sheet(_taus(ranking), "recommender-agreement"),
             Figures(
-                (
-                    plots.dots(
-                        "recommender-values", panels, order["log"], told, one_hue=False, columns=4
-                    ),
-                )
+                (plots.dots("recommender-values", panels, order, told, one_hue=False, columns=4),)
             ),
             Sheet(sheet, "recommender-values", folded=True),
         ),
@@ -63,11 +60,10 @@ def ranking_section(contents: Contents) -> Section | None:
     )
 
 
-def _order(ranking: RecommenderRanking, judge: str) -> list[str]:
-    rows = ranking.values[ranking.values["model"] == judge]
-    return [
-        str(r) for r in rows.sort_values("value", ascending=False, kind="stable")["recommender"]
-    ]
+def _given(ranking: RecommenderRanking, judge: str) -> dict[str, float]:
+    """What a judge gives to each recommender."""
+    rows = records(ranking.values[ranking.values["model"] == judge])
+    return {str(row["recommender"]): float(row["value"]) for row in rows}
 
 
 def _taus(ranking: RecommenderRanking) -> Table:

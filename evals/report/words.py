@@ -26,17 +26,23 @@ def lead(contents: Contents) -> str:
 
 def findings(contents: Contents) -> list[str]:
     """A sentence each, part by part."""
-    out = []
+    return [sentence for _, sentences in grouped(contents) for sentence in sentences]
+
+
+def grouped(contents: Contents) -> list[tuple[str, list[str]]]:
+    """The findings under what they are about; parts that have none are left out."""
+    made: list[tuple[str, list[str]]] = []
     if contents.judgement is not None:
-        out += click_models.findings(contents.judgement, contents.baselines)
-    if contents.ranking is not None:
-        out += testers.ranked(contents.ranking)
+        found = click_models.findings(contents.judgement, contents.baselines)
+        made.append(("Against logged users", found))
+    testing = [] if contents.ranking is None else testers.ranked(contents.ranking)
     if contents.conclusions is not None:
-        out += testers.concluded(contents.conclusions)
-    out += [testers.moved(probes) for probes in contents.probes]
+        testing += testers.concluded(contents.conclusions)
+    made.append(("As testers of recommenders", testing))
+    made.append(("Bias", [testers.moved(probes) for probes in contents.probes]))
     if contents.runs is not None:
-        out += runs.findings(contents.runs)
-    return out
+        made.append(("Runs side by side", runs.findings(contents.runs)))
+    return [(title, sentences) for title, sentences in made if sentences]
 
 
 def cautions(contents: Contents) -> list[str]:

@@ -46,10 +46,6 @@ class Browser {
     element("l-logged").hidden = !data.logged;
     element("l-segment").hidden = !data.texts.segments.length;
     element("l-failed").hidden = !data.hasFailures();
-    const heads = ["shown", "user", ...(data.logged ? ["logged"] : []), ...data.models];
-    element("decision-head").replaceChildren(
-      ...heads.map((head, k) => make("th", { scope: "col", class: k ? false : "name" }, head)),
-    );
     for (const id of ["filters", "decision-frame", "pages"]) element(id).hidden = false;
   }
 
@@ -90,6 +86,12 @@ class Browser {
     const b = element("f-b").value;
     if (b !== "log") return { p: data.p[Number(b)], choice: data.choice[Number(b)] };
     return { p: data.logged.map((one) => one), choice: data.logged, logged: true };
+  }
+
+  // The models in the order of the columns: the two compared come first.
+  order() {
+    const first = [element("f-a").value, element("f-b").value].filter((k) => k !== "log").map(Number);
+    return [...new Set([...first, ...this.data.models.keys()])];
   }
 
   // Row numbers of the decisions that pass all filters.
@@ -170,6 +172,10 @@ class Browser {
     element("count").textContent = n
       ? `${format(n)} of ${format(data.length)} decisions, of ${format(users.size)} user${users.size === 1 ? "" : "s"}`
       : `None of ${format(data.length)} decisions; loosen a filter.`;
+    const heads = ["shown", "user", ...(data.logged ? ["logged"] : []), ...this.order().map((k) => jointed(data.models[k]))];
+    element("decision-head").replaceChildren(
+      ...heads.map((head, k) => make("th", { scope: "col", class: k ? "model" : "name" }, head)),
+    );
     const start = this.page * PAGE;
     const lines = Array.from(rows.subarray(start, start + PAGE), (row, place) => this.line(row, start + place));
     element("decision-rows").replaceChildren(...lines);
@@ -183,7 +189,7 @@ class Browser {
     const { data } = this;
     const towards = data.targetTitle(row);
     const under = [data.categories(data.item[row]), towards && `towards ${towards}`].filter(Boolean);
-    const cells = data.models.map((_, k) => this.answer(k, row));
+    const cells = this.order().map((k) => this.answer(k, row));
     const mark = make("span", { class: "mark" }, data.logged && data.logged[row] ? "●" : "");
     return make(
       "tr", { tabindex: -1, "data-place": place, "aria-haspopup": "dialog" },

@@ -68,7 +68,7 @@ class Detail {
       const words = told.filter(Boolean).join(" · ");
       return make(
         "tr", { style: { "--series": `var(--series-${(k % 8) + 1})` } },
-        make("td", { class: "name" }, name, words ? make("small", { dir: "auto" }, ` ${words}`) : null),
+        make("td", { class: "name" }, jointed(name), words ? make("small", { dir: "auto" }, ` ${words}`) : null),
         make("td", {}, figure(data.p[k][row], 3)),
         make("td", {}, said),
         make("td", {}, this.strip(data.p[k][row], draw)),

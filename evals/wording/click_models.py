@@ -92,7 +92,7 @@ def _leader(judgement: Judgement, measure: str, order: list[str]) -> str:
     equal = [m for m in others if _compared(judgement, measure, best, m) <= 0]
     text = f"{best} {words} ({name} {_value(judgement, best, measure)})"
     if equal:
-        return f"{text}, but cannot be told from {listed(equal)}."
+        return f"{text}; {listed(equal)} may be as good."
     return f"{text}; next is {others[0]} ({_value(judgement, others[0], measure)})."
 
 
