@@ -199,19 +199,23 @@ def test_the_worst_are_those_that_moved_most() -> None:
 def test_failures_are_counted_and_left_out() -> None:
     asker = agent()
     assert isinstance(asker.engine, ScriptedEngine)
-    asker.engine.failure = lambda text: "timed out" if "Suggestion:" in text else ""
+    asker.engine.failure = lambda text: (
+        "timed out" if "Imagine" in text or ("Suggestion:" in text and "Zoo" in text) else ""
+    )
     asker.engine.mass = lambda text: 0.1 if "Film 7" in text.splitlines()[-2] else 1.0
     probes = asked(asker)
     table = probes.table.set_index("variant")
     lost = table.loc["as is, against the log", "failures"]
     assert 0 < lost < 100
-    assert table.loc["other words", ["failures", "exposures"]].tolist() == [lost, 480 - lost]
-    assert table.loc["other layout", ["failures", "exposures"]].tolist() == [480, 0]
-    assert table.loc["other layout", ["shift", "moved", "auc", "auc_difference"]].isna().all()
-    assert any(
-        "other layout: 480 of 480 decisions failed, such as: timed out" in c
-        for c in probes.cautions
-    )
+    assert table.loc["reversed", ["failures", "exposures"]].tolist() == [lost, 480 - lost]
+    some = table.loc["other layout"]
+    assert lost < some["failures"] < 480
+    assert some["exposures"] == 480 - some["failures"]
+    reason = f"other layout: {some['failures']} of 480 decisions failed, such as: timed out."
+    assert any(reason in caution for caution in probes.cautions)
+    assert "other words" not in table.index
+    reason = "other words: not asked further, since all of the first 64 decisions failed, such as: "
+    assert any(reason in caution for caution in probes.cautions)
     assert any(c.startswith(f"{lost} of 480 decisions failed as they are") for c in probes.cautions)
 
 
@@ -254,12 +258,13 @@ def test_what_cannot_be_probed_is_refused() -> None:
     asker = agent()
     assert isinstance(asker.engine, ScriptedEngine)
     asker.engine.mass = 0.0
-    with pytest.raises(ConfigError, match=r"answered none of 480.*first failure: label mass below"):
+    with pytest.raises(
+        ConfigError, match=r"answered none of the first 64 .*first failure: label mass below"
+    ):
         asked(asker)
 
 
 def test_progress_is_told_of_every_variant() -> None:
     told: list[int] = []
     probes = asked(agent(), exposures=100, progress=lambda answers: told.append(len(answers)))
-    assert set(told) == {100}
-    assert len(told) == 1 + probes.table["moved"].notna().sum()
+    assert sum(told) == 100 * (1 + probes.table["moved"].notna().sum())

@@ -17,7 +17,7 @@ from evals.probes.findings import Probes
 from evals.probes.labels import label_variants
 from evals.probes.paired import Scale, most_moved
 from evals.probes.titles import title_variants
-from evals.probes.variant import Progress, Variant, probabilities
+from evals.probes.variant import PILOT, Progress, Variant, probabilities
 from evals.probes.wording import related_templates, wording_variants
 from prompts import Template
 from simulator.clicks import AgentClicks
@@ -88,16 +88,14 @@ def probe(
         DataError: If the exposures have no catalogue.
     """
     catalogue = _check(agent, log)
-    rows: IntArray = np.arange(len(log))
-    if exposures is not None:
-        rows = sample_rows(seed, "probe", len(log), exposures)
+    rows = _rows(len(log), exposures, seed)
     sample = log.take(rows)
     plain = Variant("", "", agent.template, agent.examples).ask(agent, sample.shown, progress)
     as_is = probabilities(plain)
     if not np.isfinite(as_is).any():
         raise ConfigError(
-            f"The agent answered none of {len(rows)} exposures, so there is nothing to probe; the "
-            f"first failure: {plain.failure[0]}."
+            f"The agent answered none of the first {len(plain)} exposures, so there is nothing to "
+            f"probe; the first failure: {plain.failure[0]}."
         )
     scale = Scale(
         sample.shown.user, sample.clicked, _draws(sample, rows, seed), bootstrap or Bootstrap()
@@ -140,6 +138,13 @@ def _check(agent: AgentClicks, log: LabelledExposures) -> Catalogue:
             "(Exposures(..., catalogue=data.catalogue))."
         )
     return log.shown.catalogue
+
+
+def _rows(n: int, exposures: int | None, seed: int) -> IntArray:
+    """The rows that are asked about: a pilot drawn from all over the log, then the others."""
+    rows = sample_rows(seed, "probe", n, n if exposures is None else exposures)
+    pilot = sample_rows(seed, "probe pilot", len(rows), PILOT)
+    return np.concatenate([rows[pilot], np.delete(rows, pilot)])
 
 
 def _draws(sample: LabelledExposures, rows: IntArray, seed: int) -> FloatArray:
@@ -196,6 +201,12 @@ class _Inquiry:
             except LabelError as error:
                 cautions.append(f"{variant.probe}, {variant.name}: not asked. {error}")
                 continue
+            if clicks.undecided.all():
+                cautions.append(
+                    f"{variant.probe}, {variant.name}: not asked further, since all of the first "
+                    f"{len(clicks)} decisions failed, such as: {clicks.failure[0]}."
+                )
+                continue
             answers = probabilities(clicks)
             if _failed(answers) > MANY_FAILURES * len(answers):
                 cautions.append(
@@ -230,15 +241,15 @@ class _Inquiry:
 def _cautions(
     agent: AgentClicks, log: LabelledExposures, sample: LabelledExposures, as_is: FloatArray
 ) -> list[str]:
-    out = list(log.cautions)
+    out: list[str] = []
     if len(sample) < len(log):
         out.append(f"The probes ask about {len(sample):,} of {len(log):,} exposures, by seed.")
     if sample.n_users < FEW_USERS:
         out.append(f"Only {sample.n_users} users are behind the probes; intervals say little.")
     if not log.observed:
         out.append(
-            "The log's no-clicks are low ratings of items that users chose themselves, so the "
-            "positivity, popularity and years probes measure that choice too."
+            "The no-clicks are low ratings of items that users chose themselves, and the "
+            "positivity, popularity and years probes measure that choice as well as the agent."
         )
     if len(agent.examples) < 2:
         out.append(

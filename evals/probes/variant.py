@@ -11,8 +11,11 @@ from prompts import Example, Template
 from simulator.clicks import AgentClicks
 from simulator.domain import Catalogue, Clicks, Exposures, FloatArray
 
+PILOT = 64
+"""Exposures that a variant is tried on: a model that knows neither word would fail in them all."""
+
 Progress = Callable[[Clicks], None]
-"""Called with the answers to each variant, as they come."""
+"""Called with answers as they come."""
 
 AS_IS = ""
 """Names the agent without any change, in `Variant.against`."""
@@ -41,7 +44,7 @@ class Variant:
     note: str = ""
 
     def ask(self, agent: AgentClicks, shown: Exposures, progress: Progress) -> Clicks:
-        """The answers to all exposures, n rows.
+        """The answers to all exposures, or to the first `PILOT` where all of those failed.
 
         The prompts are rendered and the agent's own engine is asked: what it has answered before
         is in its cache, and it stays open.
@@ -55,9 +58,13 @@ class Variant:
         )
         if self.catalogue is not None:
             shown = replace(shown, catalogue=self.catalogue)
-        answers = changed.decide(shown)
+        answers = changed.decide(shown.take(np.arange(len(shown)) < PILOT))
         progress(answers)
-        return answers
+        if answers.undecided.all() or len(shown) <= PILOT:
+            return answers
+        rest = changed.decide(shown.take(np.arange(len(shown)) >= PILOT))
+        progress(rest)
+        return Clicks.joined([answers, rest])
 
 
 def probabilities(answers: Clicks) -> FloatArray:
