@@ -10,8 +10,9 @@ import pytest
 from judged_logs import Says, exposures, labelled, log_of, says
 from scipy.special import expit, logit
 
-from evals import Bootstrap, Judgement, LabelledExposures, judge, judge_answers
+from evals import Bootstrap, Judgement, LabelledExposures, judge, judge_answers, judging
 from evals.bootstrap import holm
+from simulator.cli.console import show_judgement
 from simulator.domain import Clicks, Exposures
 from simulator.errors import ConfigError, DataError, UnknownNameError
 
@@ -274,3 +275,32 @@ def test_what_cannot_be_judged_is_refused() -> None:
         judge({"good": Says(truth), "picky": clicks_only}, log)
     with pytest.raises(DataError, match="All 5 logged answers are clicks"):
         LabelledExposures(exposures(np.arange(5)), np.ones(5, bool), np.arange(5), True, "made up")
+
+
+def test_how_many_replicates_are_gone_through_at_once_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log, truth = log_of(500, 20)
+    given = {"a": says(truth), "b": says(np.round(truth**2, 1))}
+    at_once = judge_answers(given, log, bootstrap=QUICK)
+    monkeypatch.setattr(judging, "_LANES", 7)
+    in_parts = judge_answers(given, log, bootstrap=QUICK)
+    for table in TABLES:
+        same(getattr(at_once, table), getattr(in_parts, table))
+
+
+def test_the_terminal_shows_levels_and_the_paired_difference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log, truth = log_of()
+    failing = np.where(np.arange(4000) < 100, np.nan, truth)
+    models = {"agent": Says(failing), "distribution": Says(truth**2), "truth": Says(truth)}
+    judged = judge(models, log, base="distribution", bootstrap=QUICK)
+    show_judgement("Held-out users", judged)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Held-out users (50 users, 3,900 exposures)" in shown
+    assert "failed decisions 100 0 0" in shown
+    assert f"auc {judged.value('agent', 'auc'):.3f} ±" in shown
+    gap = row(judged.differences, model="agent", measure="auc")["difference"]
+    assert f"agent − distribution, paired by user: auc {gap:+.3f} [" in shown
+    assert "truth − distribution" not in shown
