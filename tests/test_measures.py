@@ -36,6 +36,14 @@ def plain(p: FloatArray, y: BoolArray, weight: FloatArray | None = None) -> dict
     }
 
 
+def calibration(p: FloatArray, y: BoolArray, w: FloatArray) -> float:
+    """The calibration error by its definition."""
+    bins = min(10, max(1, len(p) // 10))
+    number = (p[:, None] > p).sum(axis=1) * bins // len(p)
+    surplus = [abs((w * (p - y))[number == k].sum()) for k in range(bins)]
+    return float(sum(surplus) / w.sum())
+
+
 @pytest.mark.parametrize("digits", [8, 1])
 def test_levels_equal_those_of_scikit_learn_with_and_without_ties(digits: int) -> None:
     log, truth = log_of()
@@ -61,6 +69,9 @@ def test_each_replicate_is_scikit_learn_with_the_users_weights(digits: int) -> N
         expected = plain(p, log.clicked, w)
         expected["possible_auc"] = roc_auc_score(log.clicked, truth, sample_weight=w)
         expected["truth_gap"] = np.average(np.abs(p - truth), weights=w)
+        expected["calibration_error"] = calibration(p, log.clicked, w)
+        own = model.own_auc
+        expected["user_auc"] = np.average(own, weights=weights[:, replicate])
         for measure, value in expected.items():
             assert draws[place[measure], replicate] == pytest.approx(value), measure
 
@@ -82,8 +93,8 @@ def test_segments_are_measured_as_if_alone_in_each_replicate() -> None:
         expected = plain(p[rows], log.clicked[rows], w)
         expected["click_rate"] = np.average(log.clicked[rows], weights=w)
         expected["expected_click_rate"] = np.average(p[rows], weights=w)
-        if figure.measure in expected:
-            assert draws[k, 3] == pytest.approx(expected[figure.measure]), figure
+        expected["calibration_error"] = calibration(p[rows], log.clicked[rows], w)
+        assert draws[k, 3] == pytest.approx(expected[figure.measure]), figure
 
 
 def test_kappa_and_f1_decide_as_many_clicks_as_were_logged() -> None:
@@ -94,6 +105,22 @@ def test_kappa_and_f1_decide_as_many_clicks_as_were_logged() -> None:
     assert decided.sum() == log.clicked.sum()
     assert found.value("m", "kappa") == pytest.approx(cohen_kappa_score(log.clicked, decided))
     assert found.value("m", "f1") == pytest.approx(f1_score(log.clicked, decided))
+
+
+def test_kappa_and_f1_count_a_user_as_often_as_drawn() -> None:
+    log, truth = log_of(1000)
+    ground = Ground.of(log)
+    model = ModelFigures(truth, ground)
+    weights = next(iter(QUICK.weights(50))).T
+    draws = model.under(weights, ground.possible_auc(weights))
+    place = {f.measure: k for k, f in enumerate(model.figures) if f.table == "measures"}
+    for replicate in range(20):
+        rows = np.repeat(np.arange(1000), weights[ground.user, replicate].astype(int))
+        logged, decided = log.clicked[rows], np.zeros(len(rows), dtype=bool)
+        decided[np.argsort(-truth[rows], kind="stable")[: logged.sum()]] = True
+        kappa, f1 = cohen_kappa_score(logged, decided), f1_score(logged, decided)
+        assert draws[place["kappa"], replicate] == pytest.approx(kappa)
+        assert draws[place["f1"], replicate] == pytest.approx(f1)
 
 
 def test_a_tie_at_the_threshold_is_shared_out() -> None:
