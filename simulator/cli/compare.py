@@ -1,4 +1,4 @@
-"""`nudgesim compare`: runs side by side."""
+"""`nudgesim compare`: click models and runs side by side."""
 
 from __future__ import annotations
 
@@ -7,38 +7,127 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.console import console, say
+from simulator.cli.console import console, decisions_bar, say
+from simulator.cli.findings import show_comparison
+from simulator.errors import RunError
 from simulator.runlog import Run
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories; the first is the base.")],
-    report: Annotated[
-        Path | None, typer.Option(help="Where the report goes; into the first run by default.")
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Run directories, and click models: agent, agent:model=qwen3-4b,template=my.j2, "
+            "distribution:paper, distribution:w=5,b=0.2. Without any: agent."
+        ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="The log to judge click models by; the runs' own, else demo."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for report, figures and tables; the first run's, else "
+            "runs/compare-DATA."
+        ),
+    ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option("--shared", help="Compare what runs of other users, rounds or seeds share."),
+    ] = False,
+    exposures: Annotated[
+        int, typer.Option(help="Held-out exposures to be judged on, about.", min=1)
+    ] = 10_000,
+    probed: Annotated[
+        int, typer.Option(help="How many of them the bias probes ask about again.", min=1)
+    ] = 1_000,
+    users: Annotated[int, typer.Option(help="Users of the nudging runs.", min=1)] = 50,
+    targets: Annotated[int, typer.Option(help="Targets of the nudging runs.", min=1)] = 2,
+    rounds: Annotated[int, typer.Option(help="Rounds of the nudging runs.", min=1)] = 10,
+    draws: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100)] = 2_000,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out recommenders, nudging or probes; repeatable."),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="Of all agents, as of nudgesim run.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX instead.")] = False,
 ) -> None:
-    """Print runs side by side and write a report.
+    """Hold click models against a log and against each other, and runs side by side.
 
-    Differences are to the first run, paired by user; intervals are 95% bootstrap intervals over
-    users.
+    Click models are judged on exposures of held-out users (how true are they?) and as testers (do
+    they rank recommenders as the log does, and do conclusions about nudging survive them?). The
+    click rate, item popularity, matrix factorisation, a replay of the log and the fitted
+    distribution are always among them. Runs are compared with the first, paired by user. Intervals
+    are 95% bootstrap intervals over users.
 
     Examples:
+        nudgesim compare agent distribution:paper --data demo
+
+        nudgesim compare agent:model=qwen3-4b agent:model=qwen3-4b,template=my.j2 --data mind
+
         nudgesim compare runs/agent runs/distribution
 
         nudgesim compare runs/itmprec runs/ipg --latex > table.tex
     """
-    from evals import compare as compare_runs
-    from evals import render_table, to_latex, to_markdown, write_report
+    from evals.report import Contents, tables_of, write_comparison
+    from evals.tables import latex_table, markdown_table, render_table
+    from simulator.experiment.comparing import (
+        ComparisonSettings,
+        compare_click_models,
+        data_of,
+        with_runs,
+    )
 
-    loaded = [Run.load(path) for path in runs]
-    comparison = compare_runs(loaded)
+    runs, names = _sorted_out(subjects or [])
+    contents, comparison = Contents(), None
+    if names or data or not runs:
+        settings = ComparisonSettings.read(
+            names or ["agent"],
+            {
+                "data": data or data_of([run for _, run in runs]) or "demo",
+                "seed": seed,
+                "users": users,
+                "targets": targets,
+                "rounds": rounds,
+                "agent.engine": engine,
+            },
+            exposures=exposures,
+            probed=probed,
+            draws=draws,
+            without=without or (),
+        )
+        contents = compare_click_models(settings, say=say, bar=decisions_bar)
+    if runs:
+        contents = with_runs(contents, [run for _, run in runs], shared=shared, draws=draws)
+        comparison = contents.runs
+    place = out or (runs[0][0] if runs else Path("runs") / f"compare-{contents.data}")
     if markdown or latex:
-        typer.echo((to_latex if latex else to_markdown)(comparison))
+        for table in tables_of(contents):
+            typer.echo(latex_table(table) if latex else markdown_table(table))
     else:
-        for part in render_table(comparison):
+        show_comparison(contents)
+        for part in [] if comparison is None else render_table(comparison):
             console.print(part)
-    place = report or runs[0] / "report.html"
-    write_report(comparison, place, titles=loaded[0].titles)
-    say(f"report: {place}")
+    write_comparison(contents, place)
+    say(f"report: {place / 'report.html'}")
+
+
+def _sorted_out(subjects: list[str]) -> tuple[list[tuple[Path, Run]], list[str]]:
+    """Run directories, loaded, and names of click models."""
+    runs, names = [], []
+    for subject in subjects:
+        path = Path(subject)
+        if path.is_dir():
+            runs.append((path, Run.load(path)))
+        elif subject.partition(":")[0] in ("agent", "distribution"):
+            names.append(subject)
+        else:
+            raise RunError(
+                f"{subject}: neither a run directory nor a click model; name a directory that "
+                "`nudgesim run` has written, or agent, agent:model=..., distribution:paper, "
+                "distribution:w=5,b=0.2."
+            )
+    return runs, names
