@@ -1,17 +1,27 @@
-"""`nudgesim prompts`: list, show, render."""
+"""`nudgesim prompts`: templates listed, shown, rendered, begun and compared; the lab's commands."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from rich.text import Text
 
-from simulator.cli.console import errors, show_table
+from simulator.cli.console import console, errors, say, show_table
+from simulator.cli.prompts_board import board
 from simulator.cli.prompts_calibrate import calibrate
+from simulator.cli.prompts_errors import show_errors
+from simulator.cli.prompts_eval import evaluate
+from simulator.cli.prompts_options import BookFile, Examples, Seed
+from simulator.cli.prompts_sweep import sweep
 
-app = typer.Typer(help="Prompt templates: list, show, render.", no_args_is_help=True)
-app.command()(calibrate)
+if TYPE_CHECKING:
+    from simulator.domain import Dataset
+
+app = typer.Typer(help="Prompt templates: write them, try them, judge them.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A template's name, or a .j2 file.")]
 
@@ -81,22 +91,17 @@ def render(
     from simulator.config import AgentConfig
     from simulator.data import load_dataset
     from simulator.engines import load_prompt_encoder
-    from simulator.errors import UnknownNameError
     from simulator.experiment.agents import choose_examples, template_name
 
     dataset = load_dataset(data)
     settings = AgentConfig(template=name, examples=examples, model=model)
     template = load_template(template_name(settings, dataset.catalogue.domain))
-    if user is not None and user not in dataset.user_ids:
-        raise UnknownNameError("user", user, dataset.user_ids)
-    row = 0 if user is None else list(dataset.user_ids).index(user)
+    row, candidate = _user_and_item(dataset, user, item)
     history = dataset.interactions.histories.take(np.array([row]))
-    unseen = np.setdiff1d(np.arange(dataset.n_items), history.values)
-    candidate = unseen[:1] if item is None else dataset.catalogue.rows([item])
     renderer = PromptRenderer(
         template, dataset.catalogue, choose_examples(settings, template, dataset, seed)
     )
-    prompt = renderer.render(history, candidate)[0]
+    prompt = renderer.render(history, np.array([candidate]))[0]
     encoder = load_prompt_encoder(model)
     typer.echo(encoder.display(prompt))
     static, user_part = (len(encoder.tokenize(p)) for p in (prompt.static, prompt.user))
@@ -106,3 +111,101 @@ def render(
         f"template {template.name} version {template.version}.",
         highlight=False,
     )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What the template and its file are called.")],
+    base: Annotated[
+        str, typer.Option("--from", help="A template's name, a .j2 file, or #12 of the lab book.")
+    ] = "movies/click-en",
+    book: BookFile = None,
+) -> None:
+    """Begin a template of your own from one that is there.
+
+    Examples:
+        nudgesim prompts new my-prompt
+
+        nudgesim prompts new second-try --from "#12"
+    """
+    from simulator.lab import Book
+    from simulator.lab.writing import find_template, new_template
+
+    found = find_template(base, Book(book) if base.startswith("#") else None)
+    path = new_template(name, found, Path.cwd())
+    say(f"{path} is {found.name} version {found.version}, to be edited")
+    say(f"`nudgesim prompts eval {path.name}` judges it, `nudgesim prompts diff` compares it")
+
+
+@app.command()
+def diff(
+    one: Name,
+    other: Annotated[str, typer.Argument(help="Another.")],
+    data: Annotated[str, typer.Option(help="Whose user and item are rendered.")] = "demo",
+    user: Annotated[str | None, typer.Option(help="Whose history; the first user's.")] = None,
+    item: Annotated[str | None, typer.Option(help="Which candidate; the first unseen.")] = None,
+    examples: Examples = "shipped",
+    seed: Seed = 0,
+    book: BookFile = None,
+) -> None:
+    """Show what two templates differ in: fields, text, and the prompt of one user.
+
+    Examples:
+        nudgesim prompts diff movies/click-en my.j2
+
+        nudgesim prompts diff my.j2 "#12" --user 7
+    """
+    from simulator.data import load_dataset
+    from simulator.lab import Book
+    from simulator.lab.writing import (
+        find_template,
+        front_matter_changes,
+        prompt_changes,
+        text_changes,
+    )
+
+    numbered = any(name.startswith("#") for name in (one, other))
+    opened = Book(book) if numbered else None
+    first, second = (find_template(name, opened) for name in (one, other))
+    fields = front_matter_changes(first, second)
+    if fields:
+        show_table("Fields", ["", first.name, second.name], fields)
+    _show_changes("Text", text_changes(first, second))
+    dataset = load_dataset(data)
+    row, candidate = _user_and_item(dataset, user, item)
+    lines = prompt_changes(
+        first, second, dataset, user=row, item=candidate, examples=examples, seed=seed
+    )
+    _show_changes(f"Prompt for user {dataset.user_ids[row]}", lines)
+
+
+app.command("eval")(evaluate)
+app.command()(sweep)
+app.command()(board)
+app.command("errors")(show_errors)
+app.command()(calibrate)
+
+
+def _user_and_item(data: Dataset, user: str | None, item: str | None) -> tuple[int, int]:
+    """Rows of a user and a candidate; the first user, and the first item unseen by the user."""
+    from simulator.errors import UnknownNameError
+
+    if user is not None and user not in data.user_ids:
+        raise UnknownNameError("user", user, data.user_ids)
+    row = 0 if user is None else list(data.user_ids).index(user)
+    if item is not None:
+        return row, int(data.catalogue.rows([item])[0])
+    unseen = np.setdiff1d(np.arange(data.n_items), data.interactions.histories[row])
+    return row, int(unseen[0])
+
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _show_changes(title: str, lines: Sequence[str]) -> None:
+    """Print a unified diff in colours."""
+    console.print(Text(f"\n{title}", style="bold"))
+    if not lines:
+        console.print(Text("no difference", style="dim"))
+    for line in lines:
+        console.print(Text(line, style=_STYLES.get(line[:1], "")))

@@ -15,6 +15,9 @@ from simulator.interfaces import usage_of
 PORTION = 512
 """Rows between two words of progress: neighbours in the log, which share histories."""
 
+_TOO_LONG = r"prompt of (\d+) tokens exceeds the window of (\d+)"
+"""How engines say that a prompt does not fit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -68,6 +71,21 @@ def joined(parts: list[Clicks]) -> Clicks:
     )
 
 
+def failure_reasons(answers: Clicks) -> list[str]:
+    """Why decisions failed, the commonest first; prompts over the window are one reason."""
+    given = pd.Series(answers.failure[answers.undecided], dtype=object)
+    long = given.str.extract(_TOO_LONG).dropna().astype(int)
+    reasons = given.drop(long.index).value_counts()
+    out = {str(reason): int(count) for reason, count in reasons.items()}
+    if len(long):
+        out[
+            f"{len(long):,} prompts exceed the model's window, which has room for "
+            f"{long[1].iloc[0]:,} tokens; the longest has {long[0].max():,}. Show a shorter "
+            "history (history: window) or fewer examples"
+        ] = len(long)
+    return sorted(out, key=lambda reason: -out[reason])
+
+
 def costs_table(asked: Mapping[str, Asked]) -> pd.DataFrame:
     """The columns `costs` of an `Evaluation`."""
     return pd.DataFrame({name: _costs(one) for name, one in asked.items()}).T.infer_objects()
@@ -79,7 +97,6 @@ def _costs(one: Asked) -> dict[str, object]:
     prompt = spent.get("prompt_tokens", 0.0)
     computed = prompt - spent.get("cached_tokens", 0.0)
     each = requests or float("nan")
-    reasons = pd.Series(one.answers.failure[one.answers.undecided], dtype=object).value_counts()
     return {
         "tokens": one.tokens,
         "new_tokens": computed / each,
@@ -88,6 +105,6 @@ def _costs(one: Asked) -> dict[str, object]:
         "from_cache": int(spent.get("decisions_from_cache", 0.0)),
         "prompt_tokens": int(prompt),
         "computed_tokens": int(computed),
-        "failures": int(reasons.sum()),
-        "failure": "; ".join(map(str, reasons.index[:3])),
+        "failures": int(one.answers.undecided.sum()),
+        "failure": "; ".join(failure_reasons(one.answers)[:3]),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,55 +16,14 @@ from simulator.errors import ConfigError, UnknownNameError
 from simulator.files import cache_folder
 from simulator.lab.book_file import BookFile
 from simulator.lab.evaluation import Evaluation
+from simulator.lab.sittings import RUNG, Sitting
 from simulator.lab.variants import Variant
-
-RUNG = "race rung"
-"""The purpose of a sitting that only decides who stays in a race."""
 
 _LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "tokens", "seconds"})
 
 _SAME = ("data_sha256", "split", "seed", "exposures", "engine", "model", "revision", "mode")
 _SAME_PROMPT = ("minimum_mass", "template_sha256", "static_sha256")
 """Evaluations that are equal in all of these repeat each other."""
-
-
-@dataclass(frozen=True)
-class Sitting:
-    """Under what an evaluation is made.
-
-    Attributes:
-        purpose: "eval", "sweep", "race" or `RUNG`.
-        data: The data set's name.
-        data_sha256: Of the catalogue and the histories.
-        split: "development" or "test".
-        seed: Of the sample.
-        exposures: How many.
-        users: Of how many users.
-        click_rate: The users' own, in [0, 1].
-        engine: "vllm", "transformers", "openai", ...
-        model: What the model goes by.
-        revision: "" where a server does not tell.
-        precision: "" where a server does not tell.
-        mode: Of the agent.
-        minimum_mass: Of the agent.
-        nudgesim: This package's version.
-    """
-
-    purpose: str
-    data: str
-    data_sha256: str
-    split: str
-    seed: int
-    exposures: int
-    users: int
-    click_rate: float
-    engine: str
-    model: str
-    revision: str
-    precision: str
-    mode: str
-    minimum_mass: float
-    nudgesim: str
 
 
 class Book:
@@ -102,6 +61,15 @@ class Book:
         """How many sittings looked at these users."""
         with self.file.reading() as connection:
             return _looks(connection, data, data_sha256, split)
+
+    def test_looks(self) -> dict[str, int]:
+        """How many sittings looked at the test users of each data set, by its name."""
+        with self.file.reading() as connection:
+            rows = connection.execute(
+                "SELECT data, count(*) FROM sittings WHERE split = 'test' "
+                "GROUP BY data ORDER BY data"
+            ).fetchall()
+        return {str(data): int(looks) for data, looks in rows}
 
     def keep(self, number: int, evaluation: Evaluation) -> None:
         """Enter what a sitting found, all or nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from evals.judging import judge_answers
 from evals.labelled import LabelledExposures
 from simulator.domain import Clicks
 from simulator.errors import ConfigError, DataError
+from simulator.lab.asking import failure_reasons
 from simulator.lab.evaluation import COMPARED, MEASURES
 
 MOST_FAILURES = 0.05
@@ -61,6 +62,7 @@ def judge_variants(
     measures, differences = [], []
     unjudged: dict[str, str] = {}
     cautions: dict[str, None] = {}
+    log = replace(log, segments={})  # only overall figures are wanted here
     for group in groups:
         try:
             found = judge_answers(
@@ -68,7 +70,8 @@ def judge_variants(
             )
         except (ConfigError, DataError) as error:
             if group is together:
-                raise
+                why = next(filter(None, map(_why, (answers[name] for name in group))), "")
+                raise type(error)(f"{why}. {error}" if why else str(error)) from error
             unjudged[group[1]] = _why(answers[group[1]]) or str(error)
             continue
         new = group if group is together else group[1:]
@@ -91,8 +94,6 @@ def _failed(given: Clicks) -> float:
 
 def _why(given: Clicks) -> str:
     """Why most decisions of a variant failed."""
-    reasons = pd.Series(given.failure[given.undecided], dtype=object)
-    if reasons.empty:
-        return ""
-    counts = reasons.value_counts()
-    return f"{int(counts.iloc[0]):,} of {len(given):,} decisions failed: {counts.index[0]}"
+    reason = next(iter(failure_reasons(given)), "")
+    count = int(given.undecided.sum())
+    return f"{count:,} of {len(given):,} decisions failed: {reason}" if count else ""

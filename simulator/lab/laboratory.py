@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,30 +14,23 @@ from evals.labelled import LabelledExposures
 from prompts import Template, draw_examples, load_template
 from simulator.config import AgentConfig, RunConfig
 from simulator.data import load_dataset
-from simulator.domain import Clicks, Dataset, Exposures, IntArray
+from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray
 from simulator.engines.labels import label_tokens
 from simulator.engines.loading import RunningEngine
+from simulator.engines.models import POCKET
 from simulator.errors import ConfigError, LabelError
 from simulator.experiment.agents import choose_examples, start_engine, template_name
-from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import split_log, users_split
 from simulator.interfaces import Prompt
 from simulator.lab.asking import Asked, ask, costs_table
-from simulator.lab.book import Book, Sitting
+from simulator.lab.book import Book
 from simulator.lab.evaluation import Evaluation
 from simulator.lab.judged import judge_variants
+from simulator.lab.samples import Samples, Split
+from simulator.lab.sittings import sitting
 from simulator.lab.variants import Variant, by_name
-from simulator.manifest import data_sha256
-from simulator.seeding import generator
-
-Split = Literal["development", "test"]
 
 Advance = Callable[[str, int, int], None]
 """Told the variant's name, the decisions so far and those to come in all."""
-
-GIVERS = 0.1
-"""Share of the training users whose exposures serve as few-shot examples, and are never judged."""
-
 
 POCKET_CAUTION = (
     "The pocket agent was trained on the development users of the demo world, through the shipped "
@@ -82,10 +73,7 @@ class Lab:
         self.settings = settings or AgentConfig()
         self.seed = seed
         self.book = book
-        self._split = split_log(data)
-        training, _ = users_split(data)
-        chosen = generator(0, "example givers").permutation(training)
-        self._givers: IntArray = np.sort(chosen[: max(1, round(GIVERS * len(training)))])
+        self._samples = Samples(data, seed)
         self.engine = engine or start_engine(self.settings)
         self._turn = threading.RLock()
 
@@ -139,44 +127,27 @@ class Lab:
         shown = examples or self.settings.examples
         kind, _, number = shown.partition(":")
         if kind == "log" and number.isdigit():
-            drawn = draw_examples(self.data, users=self._givers, n=int(number), seed=self.seed)
+            drawn = draw_examples(
+                self.data, users=self._samples.givers, n=int(number), seed=self.seed
+            )
         else:
             asked = self.settings.model_copy(update={"examples": shown})
             drawn = tuple(choose_examples(asked, template, self.data, self.seed))
         return Variant(template, drawn, shown)
 
     def rows(self, split: Split = "development", exposures: int = 2000) -> IntArray:
-        """Log rows to judge on, ascending: a sample that holds every smaller one.
-
-        Raises:
-            ConfigError: If the split is empty, or there is no such split.
-        """
-        if split not in ("development", "test"):
-            raise ConfigError(f"split = {split!r}; choose development or test.")
-        rows = self._split.judging if split == "test" else self._split.fitting
-        assert self.data.log is not None  # split_log has refused data without
-        rows = rows[~np.isin(self.data.log.user[rows], self._givers)]
-        if not len(rows) or exposures < 1:
-            raise ConfigError(
-                f"The {split} split of {self.data.name} has {len(rows):,} exposures, and "
-                f"{exposures:,} were asked for: there is nothing to judge a prompt on. Take data "
-                "with more users, or ask for more exposures."
-            )
-        return np.sort(generator(self.seed, f"lab {split}").permutation(rows)[:exposures])
+        """Log rows to judge on; see `Samples.rows`."""
+        return self._samples.rows(split, exposures)
 
     def log(self, split: Split = "development", exposures: int = 2000) -> LabelledExposures:
         """Those rows with their answers."""
-        rows = self.rows(split, exposures)
-        return labelled_exposures(
-            self.data, rows, self._split.early, cautions=self._cautions(split)
-        )
+        cautions = (POCKET_CAUTION,) if self._knows_the_users and split == "development" else ()
+        return self._samples.log(split, exposures, cautions)
 
-    def _cautions(self, split: Split) -> tuple[str, ...]:
-        if split == "test":
-            return self._split.cautions
-        if self.data.name == "demo" and Path(str(self.engine.model)).name == "pocket":
-            return (POCKET_CAUTION,)
-        return ()
+    @property
+    def _knows_the_users(self) -> bool:
+        """Whether the model has learnt from the very users who are judged."""
+        return self.data.name == "demo" and str(self.engine.model) == POCKET
 
     def prompts(self, variant: Variant, shown: Exposures) -> list[Prompt]:
         """The exact prompts of exposures."""
@@ -191,6 +162,20 @@ class Lab:
         with self._turn:
             self.check_labels(variant)
             return ask(variant.agent(self.engine, self.settings), shown).answers
+
+    def label_shares(self, variant: Variant, shown: Exposures) -> tuple[list[str], FloatArray]:
+        """The prompts exactly as the model receives them, and its two labels' probabilities.
+
+        Returns:
+            Texts, and the labels' shares of the full distribution, click first, shape (n, 2); NaN
+            where the engine gives none.
+        """
+        with self._turn:
+            prompts = self.prompts(variant, shown)
+            answers = self.engine.label_probabilities(prompts, variant.template.labels.pair)
+        encoder = getattr(self.engine, "encoder", None)
+        texts = [encoder.display(p) if encoder is not None else p.text for p in prompts]
+        return texts, np.asarray(answers.probabilities * answers.mass[:, None])
 
     def check_labels(self, variant: Variant) -> None:
         """Refuse labels that the model cannot answer with.
@@ -244,7 +229,7 @@ class Lab:
         with self._turn:
             log = self.log(split, exposures)
             self.check_labels(first)
-            sitting, looks = self._begin(purpose, split, log)
+            number, looks = self._begin(purpose, split, log)
             asked, refused = self._ask_all(named, log, progress)
             answers = {name: one.answers for name, one in asked.items()}
             judged = judge_variants(answers, log, next(iter(named)), bootstrap)
@@ -265,7 +250,7 @@ class Lab:
                 looks=looks,
             )
             if self.book is not None:
-                self.book.keep(sitting, evaluation)
+                self.book.keep(number, evaluation)
         return evaluation
 
     def _ask_all(
@@ -293,25 +278,5 @@ class Lab:
         if self.book is None:
             return 0, None
         return self.book.begin(
-            Sitting(
-                purpose=purpose,
-                data=self.data.name,
-                data_sha256=self._data_sha256,
-                split=split,
-                seed=self.seed,
-                exposures=len(log),
-                users=log.n_users,
-                click_rate=float(log.clicked.mean()),
-                engine=str(self.engine.name),
-                model=str(self.engine.model),
-                revision=str(self.engine.revision or ""),
-                precision=str(self.engine.precision),
-                mode=self.settings.mode,
-                minimum_mass=self.settings.minimum_mass,
-                nudgesim=version("nudgesim"),
-            )
+            sitting(purpose, split, self.seed, log, self.data, self.engine, self.settings)
         )
-
-    @cached_property
-    def _data_sha256(self) -> str:
-        return data_sha256(self.data)

@@ -21,10 +21,10 @@ import numpy as np
 from evals.bootstrap import Bootstrap
 from evals.measures import LOWER_IS_BETTER
 from simulator.errors import ConfigError
-from simulator.lab.book import RUNG
 from simulator.lab.evaluation import COMPARED, Evaluation
 from simulator.lab.judged import judge_variants
 from simulator.lab.laboratory import Advance, Lab
+from simulator.lab.sittings import RUNG
 from simulator.lab.variants import Variant
 
 FEWEST = 250
