@@ -34,8 +34,10 @@ class Conclusions:
         base: The click model whose conclusions the others' are held against.
         users: Users in each run.
         values: Columns model, method, metric ("HR@20", "IoI@20", "IoR@20"), value, low, high.
-        winners: Columns model, metric, winner, runner_up, margin, low, high, p_corrected (Holm,
-            over all rows), decided (whether that is below 0.05).
+        winners: Columns model, metric, winner, runner_up, margin, low, high (of winner less
+            runner-up), p_corrected (that the winner is not better than every other method: the
+            largest of its p-values, an intersection-union test, Berger 1982; Holm over all rows),
+            decided (whether that is below 0.05).
         agreement: Columns model, metric, tau (of the methods' ranking to the base model's), low,
             high.
         pairs: Columns metric, method, other, base_difference, holds, reversed, undecided (numbers
@@ -117,28 +119,25 @@ def _values(outcomes: Outcomes, models: tuple[str, ...], methods: tuple[str, ...
 
 
 def _winners(outcomes: Outcomes, models: tuple[str, ...], methods: tuple[str, ...]) -> pd.DataFrame:
-    first, second = outcomes.pairs
     low, high = outcomes.difference_bounds
     order = np.argsort(-outcomes.level, axis=1, kind="stable")
     rows: list[dict[str, Any]] = []
     for m, model in enumerate(models):
         for q, metric in enumerate(outcomes.metrics):
-            best, next_best = order[m, 0, q], order[m, 1, q]
-            pair = np.flatnonzero(np.sort([best, next_best])[0] == first)
-            pair = pair[second[pair] == max(best, next_best)]
-            at = (m, int(pair[0]), q)
-            sign = 1 if best < next_best else -1
-            ends = sorted((sign * low[at], sign * high[at]))
+            best, *others = order[m, :, q].tolist()
+            pair, sign = outcomes.pair(best, others[0])
+            ends = sorted((sign * low[m, pair, q], sign * high[m, pair, q]))
             rows.append(
                 {
                     "model": model,
                     "metric": metric,
                     "winner": methods[best],
-                    "runner_up": methods[next_best],
-                    "margin": sign * outcomes.differences[at],
+                    "runner_up": methods[others[0]],
+                    "margin": sign * outcomes.differences[m, pair, q],
                     "low": ends[0],
                     "high": ends[1],
-                    "p": outcomes.p_values[at],
+                    # Better than all others: the weakest of the claims decides.
+                    "p": max(outcomes.p_values[m, outcomes.pair(best, k)[0], q] for k in others),
                 }
             )
     table = pd.DataFrame(rows)
@@ -149,7 +148,10 @@ def _winners(outcomes: Outcomes, models: tuple[str, ...], methods: tuple[str, ..
 
 def _agreement(outcomes: Outcomes, models: tuple[str, ...], base: int) -> pd.DataFrame:
     """Tau of each other click model's ranking of the methods to the base's, a row a metric."""
-    level, replicates = (np.moveaxis(x, -2, -1) for x in (outcomes.level, outcomes.replicates))
+    # Equal figures are ties, whatever their sums' last bits say.
+    level, replicates = (
+        np.moveaxis(np.round(x, 9), -2, -1) for x in (outcomes.level, outcomes.replicates)
+    )
     tau = kendall_tau(level, level[base])
     low, high = outcomes.bounds(kendall_tau(replicates, replicates[:, base, None]))
     return pd.DataFrame(

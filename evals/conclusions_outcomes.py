@@ -75,6 +75,12 @@ class Outcomes:
         both = np.array([*combinations(range(self.values.shape[2]), 2)])
         return both[:, 0], both[:, 1]
 
+    def pair(self, one: int, other: int) -> tuple[int, int]:
+        """Which pair two methods are, and 1 where `one` is its first, else -1."""
+        first, second = self.pairs
+        found = np.flatnonzero((first == min(one, other)) & (second == max(one, other)))
+        return int(found[0]), 1 if one < other else -1
+
     @cached_property
     def differences(self) -> FloatArray:
         """The first method of each pair less the second, over users, shape (M, P, Q)."""
