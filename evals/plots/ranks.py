@@ -32,7 +32,7 @@ def ranks(
         height = max(2.4, 0.36 * len(first) + 1.1)
         figure, [[axes]] = panels(1, 1, 9.6, height)
         for place, one in enumerate(first):
-            y = place_of.loc[one].tolist()
+            y = place_of.loc[one, judges].to_numpy(dtype=float)
             axes.plot(range(len(judges)), y, **line_style(place), markersize=6.5, linewidth=1.8)
             axes.text(-0.12, y[0], one, ha="right", va="center")
             if list(place_of[judges[-1]]).count(y[-1]) == 1:

@@ -49,6 +49,7 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 MARKERS = "osD^vPX*"
 
 _FONT = re.compile(r"font: (?:[\w.]+ )?([\d.]+px) [^;\"]+")
+_JOINT = re.compile(r"(?<=[\s,:/])|(?<==)(?=[A-Za-z])")
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11.0,
@@ -159,7 +160,7 @@ def line_style(place: int) -> dict[str, Any]:
 def wrapped(name: str, width: int = 26) -> str:
     """A name on as many lines as it needs, broken where it has a joint."""
     lines = [""]
-    for piece in re.split(r"(?<=[\s,:=/])", name):
+    for piece in _JOINT.split(name):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece
