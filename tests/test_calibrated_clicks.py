@@ -120,6 +120,15 @@ def test_a_wrapped_model_is_decided_anew_and_keeps_the_rest(data: Dataset) -> No
     assert describe(wrapped) == "calibrated(Halting, Platt(slope=0.5, offset=-1.0, kind='platt'))"
 
 
+def test_wrappers_with_other_curves_are_described_otherwise() -> None:
+    one, other = (
+        describe(Calibrated(DistributionClicks(), Isotonic((0.2, 0.8), (0.1, top))))
+        for top in (0.6, 0.7)
+    )
+    assert "Isotonic(2 corners, " in one
+    assert one != other
+
+
 def test_a_wrapper_composes_with_a_fallback(data: Dataset, vectors: Vectors) -> None:
     shown = data.logged_exposures().with_vectors(vectors)
     model = Fallback(Calibrated(Halting(), MAP), DistributionClicks())

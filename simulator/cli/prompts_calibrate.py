@@ -68,8 +68,10 @@ def calibrate(
     from simulator.errors import ConfigError
     from simulator.experiment import make_agent
     from simulator.lab.calibrating import calibrate as fit
+    from simulator.lab.calibrating import check_methods
 
     methods = tuple(dict.fromkeys(method or KINDS))
+    check_methods(methods)
     if out is not None and len(methods) != 1:
         raise ConfigError("--out writes one calibration: name its method, such as --method platt.")
     flags = {

@@ -91,12 +91,13 @@ def calibrate(
         progress: Told the exposures answered, and their number in all.
 
     Raises:
-        ConfigError: If the agent is calibrated or gives no probabilities, or there are fewer than
-            two folds or users.
+        ConfigError: If no method is named, the agent is calibrated or gives no probabilities, or
+            there are fewer than two folds, or fewer users than folds.
         UnknownNameError: If there is no such method.
         DataError: If the exposures do not tell.
     """
-    _check(agent, methods, folds)
+    check_methods(methods)
+    _check(agent, folds)
     split = split_log(data)
     rows = np.sort(split.fitting[sample_rows(seed, "calibrate", len(split.fitting), exposures)])
     log = labelled_exposures(data, rows, split.early)
@@ -122,10 +123,21 @@ def calibrate(
     return CalibrationEffect(fitted, judgement, refused, tuple(_cautions(agent, data, fitted)))
 
 
-def _check(agent: AgentClicks, methods: Sequence[str], folds: int) -> None:
+def check_methods(methods: Sequence[str]) -> None:
+    """Refuse what is no method, before a model is loaded for it.
+
+    Raises:
+        ConfigError: If none is named.
+        UnknownNameError: If there is no such method.
+    """
+    if not methods:
+        raise ConfigError(f"Name a calibration method, such as {KINDS[0]}.")
     for method in methods:
         if method not in KINDS:
             raise UnknownNameError("calibration method", method, KINDS)
+
+
+def _check(agent: AgentClicks, folds: int) -> None:
     if folds < 2:
         raise ConfigError(f"folds = {folds}: cross-fitting needs 2 or more.")
     if agent.calibration is not None:
