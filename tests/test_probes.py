@@ -155,6 +155,23 @@ def test_a_pair_of_neutral_words_is_held_against_its_exchange() -> None:
     assert table.loc["no to click, yes to skip", "shift"] == pytest.approx(-0.2)
 
 
+def test_a_template_of_neutral_words_is_swapped_once() -> None:
+    asker = agent(likes_a_word)
+    letters = AgentClicks(
+        asker.engine, asker.template.with_labels("B", "A"), examples=asker.examples
+    )
+    table = asked(letters, exposures=100).table.set_index("variant")
+    assert table.index[:3].tolist() == [
+        "A to click, B to skip",
+        "1 to click, 2 to skip",
+        "2 to click, 1 to skip",
+    ]
+    assert table.loc["A to click, B to skip", ["shift", "note"]].tolist() == [
+        pytest.approx(0.2),
+        "",
+    ]
+
+
 def test_figures_by_hand() -> None:
     labelled = log()
     asker = agent(lambda question: 0.3 if "Suggestion:" in question.text else 0.0)
