@@ -57,14 +57,14 @@ class Workbench:
     def __init__(self, lab: Lab, file: TemplateFile, *, users: int = 6) -> None:
         self.file = file
         self._lab = lab
-        self._thread = EngineThread(lab.engine)
-        self._engine = PacedEngine(self._thread)
-        self.evaluator = Evaluator(lab)
-        lab.engine = PacedEngine(self._thread, self.evaluator.told)
         self._pool = Pool(lab.data, lab.rows("development", _MOST_ROWS))
         self._cases = self._pool.draw(users, lab.seed)
         shipped = lab.settings.examples == "shipped"
         self._renderer = Renderer(None if shipped else lab.variant(file.opened).examples)
+        self._thread = EngineThread(lab.engine)
+        self._engine = PacedEngine(self._thread)
+        self.evaluator = Evaluator(lab)
+        lab.engine = PacedEngine(self._thread, self.evaluator.told)
         self._incumbent = 0
         self._compared: tuple[object, _Answers | None] = (None, None)
         self._comparing = Lock()

@@ -1,0 +1,361 @@
+"""The page of `nudgesim prompts serve`, in a real browser, with a real model."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from prompts import Template, load_template
+from simulator.data import load_dataset
+from simulator.engines import TransformersEngine
+from simulator.lab import Book, Lab
+
+pytestmark = pytest.mark.slow
+
+SHIPPED = "movies/click-en"
+TEXT = load_template(SHIPPED).text
+CHOOSY = "be choosy: many recommendations are not for you"
+COMMAND = [sys.executable, "-c", "from simulator.cli import main; main()", "prompts", "serve"]
+OPTIONS = ["--model", "pocket", "--engine", "transformers", "--port", "0", "--no-browser"]
+
+
+@dataclass
+class Served:
+    """A page that is served by a process of its own."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    url: str = ""
+    token: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def client(self) -> httpx.Client:
+        headers = {"X-Nudgesim-Token": self.token}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+    def read(self, told: threading.Event) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if found := re.search(r"at (http://\S+)/#(\S+) ;", line):
+                self.url, self.token = found.groups()
+                told.set()
+        told.set()
+
+
+@contextmanager
+def page_served(folder: Path) -> Iterator[Served]:
+    kept = ["--cache", str(folder / "cache.sqlite"), "--book", str(folder / "book.sqlite")]
+    process = subprocess.Popen(
+        [*COMMAND, SHIPPED, *OPTIONS, *kept],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "300", "OMP_NUM_THREADS": "1"},
+    )
+    served, told = Served(process, folder), threading.Event()
+    reader = threading.Thread(target=served.read, args=(told,))
+    reader.start()
+    try:
+        told.wait(120)
+        assert served.url, "".join(served.lines)
+        yield served
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, "".join(served.lines)
+        reader.join()
+        assert process.stderr is not None
+        process.stderr.close()
+    assert "Traceback" not in "".join(served.lines)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with page_served(tmp_path_factory.mktemp("page")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(served: Served, browser: Browser) -> Iterator[Page]:
+    """The page, open; at the end nothing was complained of, and nobody else was asked."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    opened = context.new_page()
+    said: list[str] = []
+    asked: set[str] = set()
+    opened.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+    opened.goto(f"{served.url}/#{served.token}")
+    expect(opened.locator("#users .value")).to_have_count(6)
+    yield opened
+    context.close()
+    assert said == []
+    assert asked == {urlsplit(served.url).netloc}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab(load_dataset("demo"), engine=TransformersEngine("pocket")) as opened:
+        yield opened
+
+
+def write(page: Page, old: str, new: str) -> None:
+    text = page.locator("#text")
+    assert old in text.input_value()
+    text.fill(text.input_value().replace(old, new))
+
+
+def probabilities(page: Page) -> list[str]:
+    return page.locator("#users .value").all_inner_texts()
+
+
+def test_an_edit_changes_the_preview_and_the_probabilities(page: Page) -> None:
+    before = probabilities(page)
+    assert CHOOSY in page.inner_text("#prompt")
+    assert page.locator("#users td:nth-child(5)").all_inner_texts() == ["0.000"] * 6
+    write(page, CHOOSY, "click whatever is shown")
+    expect(page.locator("#prompt")).to_contain_text("click whatever is shown")
+    assert probabilities(page) != before
+    changes = page.locator("#users td:nth-child(5)").all_inner_texts()
+    assert any(change != "0.000" for change in changes)
+    expect(page.locator("#dirty")).to_be_visible()
+
+
+def test_parts_and_probabilities_are_those_of_the_click_agent(
+    page: Page, served: Served, lab: Lab
+) -> None:
+    with served.client as client:
+        cases = client.get("/api/page").json()["cases"]
+        numbers = [{"row": case["row"], "item": case["item"]} for case in cases]
+        found = client.post("/api/preview", json={"text": TEXT, "cases": numbers}).json()
+    assert lab.data.log is not None
+    rows = lab.rows("development", 100_000)[[case["row"] for case in cases]]
+    shown = lab.data.logged_exposures(rows)
+    variant = lab.variant(SHIPPED)
+    own = lab.ask(variant, shown).probability
+    np.testing.assert_allclose([c["probability"] for c in found["cases"]], own, atol=1e-5)
+    assert probabilities(page) == [f"{p:.3f}" for p in own]
+    assert [case["clicked"] for case in cases] == lab.data.log.clicked[rows].tolist()
+
+    encoder = lab.engine.encoder  # type: ignore[attr-defined]  # a local engine has one
+    prompt = lab.prompts(variant, shown)[0]
+    assert page.locator("#prompt").inner_text() == encoder.display(prompt)
+    parts = page.locator("#prompt .part")
+    assert parts.all_inner_texts()[1:] == [prompt.user, prompt.candidate]
+    colours = {part.evaluate("e => getComputedStyle(e).backgroundColor") for part in parts.all()}
+    assert len(colours) == 3
+    counts = [
+        int(re.findall(r"\d+", item)[0]) for item in page.locator("#tokens li").all_inner_texts()
+    ]
+    assert sum(counts) == encoder.count_tokens([prompt])[0]
+    assert f"{sum(counts)} tokens" in page.inner_text("#prompt-hint")
+
+
+def test_a_fault_is_told_with_its_place_and_goes(page: Page) -> None:
+    write(page, "Recommended: {{ item }}", "Recommended: {{ itm }}")
+    status = page.locator("#status.fault")
+    expect(status).to_contain_text(f"{SHIPPED}.j2, line 34, column 17")
+    expect(status).to_contain_text("Did you mean 'item'? It has: item, labels.")
+    assert page.inner_text(".line.fault .mark") == "itm"
+    expect(page.locator("#text")).to_have_attribute("aria-invalid", "true")
+    page.click("#status button")
+    page.keyboard.press("Delete")
+    page.keyboard.type("it")
+    page.keyboard.press("Delete")
+    page.keyboard.type("e")
+    expect(page.locator("#status.fault")).to_have_count(0)
+    assert "{{ item }}" in page.input_value("#text").split("\n")[33]
+
+
+def test_an_endless_draft_holds_nobody_up(page: Page) -> None:
+    forever = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    write(page, "Answer:\n{% endblock", f"Answer:{forever}\n{{% endblock")
+    expect(page.locator("#status.fault")).to_contain_text("takes longer", timeout=15_000)
+    write(page, forever, "")
+    expect(page.locator("#status.fault")).to_have_count(0, timeout=15_000)
+
+
+def test_users_are_chosen_by_id_by_seed_and_by_keyboard(page: Page) -> None:
+    names = page.locator("#users th label span")
+    first = names.all_inner_texts()
+    page.click("#other-users")
+    expect(names.first).not_to_have_text(first[0])
+    page.fill("#user", first[2])
+    page.press("#user", "Enter")
+    expect(names.first).to_have_text(first[2])
+    page.fill("#candidate", "alien")
+    option = page.locator("#candidates option").first
+    expect(option).to_have_attribute("value", re.compile("Alien"))
+    page.fill("#candidate", str(option.get_attribute("value")))
+    page.press("#candidate", "Enter")
+    expect(page.locator("#prompt .candidate")).to_contain_text("Alien")
+    page.locator("#users input").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#prompt-hint")).to_contain_text(names.all_inner_texts()[1])
+    page.fill("#user", "nobody")
+    page.press("#user", "Enter")
+    expect(page.locator("#choose-fault")).to_contain_text("Unknown user 'nobody'")
+
+
+def test_an_evaluation_has_progress_figures_and_an_entry_in_the_book(
+    page: Page, served: Served, lab: Lab
+) -> None:
+    write(page, CHOOSY, "go by your taste")
+    page.select_option("#exposures", "500")
+    page.click("#evaluate")
+    expect(page.locator("#progress-text")).to_contain_text(re.compile(r"[\d,]+ of 1,000 decisions"))
+    expect(page.locator("#trials tbody .number b")).to_have_count(4, timeout=60_000)
+    expect(page.locator("#running")).to_be_hidden()
+    draft = Template.parse(page.input_value("#text"), Path("draft.j2"))
+    variant = lab.variant(draft)
+    own = lab.evaluate([variant], incumbent=lab.variant(SHIPPED), exposures=500)
+    name = next(name for name, one in own.variants.items() if one is variant)
+    figures = page.locator("#trials tbody .number b").all_inner_texts()
+    measures = ("auc", "log_loss", "calibration_error", "click_rate_ratio")
+    assert figures == [f"{own.value(name, measure):.3f}" for measure in measures]
+    assert len(page.locator("#trials .difference").all()) == 2
+    board = Book(served.folder / "book.sqlite").board()
+    assert draft.sha256 in set(board["template_sha256"])
+    page.click("#trials button:has-text('make incumbent')")
+    changes = page.locator("#users td:nth-child(5)")
+    for k in range(6):
+        expect(changes.nth(k)).to_have_text("0.000")
+
+
+def test_an_evaluation_lets_previews_in_and_can_be_cancelled(page: Page) -> None:
+    write(page, CHOOSY, "do as you please")
+    page.select_option("#exposures", "10000")
+    page.click("#evaluate")
+    expect(page.locator("#progress-text")).to_contain_text("decisions")
+    write(page, "do as you please", "do as we please")
+    expect(page.locator("#prompt")).to_contain_text("do as we please", timeout=5_000)
+    expect(page.locator("#running")).to_be_visible()
+    page.click("#cancel")
+    expect(page.locator("#running")).to_be_hidden(timeout=10_000)
+    expect(page.locator("#trials tbody tr").first).to_contain_text("cancelled")
+
+
+def test_a_shipped_template_is_saved_as_a_file_of_ones_own(page: Page, served: Served) -> None:
+    write(page, CHOOSY, "be curious")
+    page.locator("#text").focus()
+    page.keyboard.press("Control+s")
+    page.fill("#save-name", "../outside")
+    page.click("#save-confirm")
+    expect(page.locator("#save-fault")).to_contain_text("outside of")
+    page.fill("#save-name", "curious")
+    page.click("#save-confirm")
+    expect(page.locator("#place")).to_have_text("curious.j2")
+    expect(page.locator("#dirty")).to_be_hidden()
+    assert (served.folder / "curious.j2").read_text() == TEXT.replace(CHOOSY, "be curious")
+    write(page, "be curious", "be very curious")
+    page.locator("#text").focus()
+    page.keyboard.press("Control+s")
+    expect(page.locator("#dirty")).to_be_hidden()
+    assert "be very curious" in (served.folder / "curious.j2").read_text()
+    assert not (served.folder.parent / "outside.j2").exists()
+    assert load_template(SHIPPED).text == TEXT
+
+
+def test_tab_indents_and_escape_leaves(page: Page) -> None:
+    page.locator("#text").focus()
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("Tab")
+    assert page.input_value("#text").startswith("  ---")
+    page.keyboard.press("Control+z")
+    assert page.input_value("#text").startswith("---")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") != "text"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1400])
+def test_nothing_overflows(served: Served, browser: Browser, width: int, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]  # one of its literals
+    )
+    opened = context.new_page()
+    opened.goto(f"{served.url}/#{served.token}")
+    expect(opened.locator("#users .value")).to_have_count(6)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_previews_are_quick(served: Served) -> None:
+    with served.client as client:
+        cases = client.get("/api/page").json()["cases"]
+        numbers = [{"row": case["row"], "item": case["item"]} for case in cases]
+        seconds = []
+        for k in range(8):
+            text = TEXT.replace(CHOOSY, f"take number {k}")
+            began = time.perf_counter()
+            answer = client.post("/api/preview", json={"text": text, "cases": numbers}).json()
+            seconds.append(time.perf_counter() - began)
+            assert len(answer["cases"]) == 6
+    assert min(seconds) < 0.3, seconds
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:{port}"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"X-Nudgesim-Token": "guessed"},
+        {"X-Nudgesim-Token": ""},
+    ],
+)
+def test_other_pages_are_kept_out(served: Served, headers: dict[str, str]) -> None:
+    port = str(urlsplit(served.url).port)
+    with served.client as client:
+        sent = {name: value.replace("{port}", port) for name, value in headers.items()}
+        body = {"text": "x", "name": "planted"}
+        refused = client.post("/api/save", json=body, headers=sent)
+        assert refused.status_code == 403
+        assert "error" in refused.json()
+        assert client.get("/api/page", headers=sent).status_code == 403
+        if "Host" in headers:
+            assert client.get("/", headers=sent).status_code == 403
+        allowed = client.get("/api/page")
+    assert allowed.status_code == 200
+    assert "access-control-allow-origin" not in allowed.headers
+    assert "default-src 'none'" in allowed.headers["content-security-policy"]
+    assert not (served.folder / "planted.j2").exists()
+
+
+def test_only_this_machine_is_listened_to(served: Served) -> None:
+    assert urlsplit(served.url).hostname == "127.0.0.1"
+    with served.client as client:
+        for path in ("/docs", "/openapi.json", "/../app.py", "/%2e%2e/app.py"):
+            assert client.get(path).status_code in (403, 404)
