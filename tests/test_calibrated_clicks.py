@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from scipy.special import expit, logit
 
 from prompts import load_template
 from recommender import RandomItems
-from simulator.clicks import AgentClicks, DistributionClicks, Fallback
-from simulator.clicks.calibrated import Calibrated
+from simulator.clicks import AgentClicks, Calibrated, DistributionClicks, Fallback
 from simulator.clicks.calibration import Isotonic, Platt, Temperature
 from simulator.describe import describe
 from simulator.domain import Clicks, Dataset, Exposures, Vectors
@@ -35,8 +35,6 @@ def agent(**settings: Any) -> AgentClicks:
 
 def spread(shown: Exposures) -> Exposures:
     """The same exposures with draws all over [0, 1)."""
-    from dataclasses import replace
-
     return replace(shown, draw=np.random.default_rng(4).random(len(shown)))
 
 
