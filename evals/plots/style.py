@@ -104,7 +104,8 @@ class Drawing:
 
     def file(self, ending: str) -> bytes:
         """The figure as an "svg" or "png" file; no date, no version, the same bytes each time."""
-        return self._svg if ending == "svg" else self._saved("png", {"Software": None}, "white")
+        vector = self._svg  # first, since it decides where everything stands
+        return vector if ending == "svg" else self._saved("png", {"Software": None}, "white")
 
     @cached_property
     def _svg(self) -> bytes:
@@ -114,6 +115,7 @@ class Drawing:
         buffer = io.BytesIO()
         with styled(self.size, self.name):
             self.figure.savefig(buffer, format=ending, dpi=200, metadata=metadata, facecolor=ground)
+        self.figure.set_layout_engine("none")  # stays as it is now
         return buffer.getvalue()
 
 
