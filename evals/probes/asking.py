@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,12 +20,11 @@ from evals.probes.variant import (
     Progress,
     Variant,
     probabilities,
-    with_own_catalogue,
 )
 from evals.probes.wording import related_templates, wording_variants
 from prompts import Template
 from simulator.clicks import AgentClicks
-from simulator.domain import FloatArray, IntArray
+from simulator.domain import Catalogue, Exposures, FloatArray, IntArray
 from simulator.errors import ConfigError, DataError, PromptError
 from simulator.seeding import sample_rows, uniforms
 
@@ -85,20 +83,18 @@ def probe(
         ConfigError: If the agent gives no probabilities, or answers nothing as it is.
         DataError: If the exposures have no catalogue.
     """
-    _check(agent, log)
+    catalogue = _check(agent, log)
     rows = _rows(len(log), exposures, seed)
-    draws = _draws(log, rows, seed)
     sample = log.take(rows)
-    shown, catalogue = with_own_catalogue(sample.shown)
-    sample = replace(sample, shown=shown)
-    plain = Variant("", "", agent.template, agent.examples).ask(agent, shown, progress)
+    plain = Variant("", "", agent.template, agent.examples).ask(agent, sample.shown, progress)
     as_is = probabilities(plain)
     if not np.isfinite(as_is).any():
         raise ConfigError(
             f"The agent answered none of the first {len(plain)} exposures, so there is nothing to "
             f"probe; the first failure: {plain.failure[0]}."
         )
-    scale = Scale(shown.user, sample.clicked, draws, bootstrap or Bootstrap())
+    draws = _draws(sample.shown, rows, seed)
+    scale = Scale(sample.shown.user, sample.clicked, draws, bootstrap or Bootstrap())
     inquiry = Inquiry(agent, sample, rows, scale, as_is, progress)
     cautions = _cautions(agent, log, sample, as_is)
     variants = [
@@ -115,7 +111,7 @@ def probe(
     return Probes(agent.describe(), found.reindex(columns=COLUMNS), worst, tuple(cautions))
 
 
-def _check(agent: AgentClicks, log: LabelledExposures) -> None:
+def _check(agent: AgentClicks, log: LabelledExposures) -> Catalogue:
     if agent.mode == "text":
         raise ConfigError(
             'Bias probes compare probabilities, and mode="text" gives none; open the agent with '
@@ -126,6 +122,7 @@ def _check(agent: AgentClicks, log: LabelledExposures) -> None:
             "Bias probes change titles, and these exposures have no catalogue: give them one "
             "(Exposures(..., catalogue=data.catalogue))."
         )
+    return log.shown.catalogue
 
 
 def _rows(n: int, exposures: int | None, seed: int) -> IntArray:
@@ -135,12 +132,11 @@ def _rows(n: int, exposures: int | None, seed: int) -> IntArray:
     return np.concatenate([rows[pilot], np.delete(rows, pilot)])
 
 
-def _draws(log: LabelledExposures, rows: IntArray, seed: int) -> FloatArray:
-    """The log's luck; where it is one number for all, each row's own."""
-    shown = log.shown
+def _draws(shown: Exposures, rows: IntArray, seed: int) -> FloatArray:
+    """The exposures' luck; where that is one number for all, each row of the log has its own."""
     if len(np.unique(shown.draw)) > 1:
-        return shown.draw[rows]
-    return uniforms(seed, "probe", user=shown.user[rows], target=shown.item[rows], position=rows)
+        return shown.draw
+    return uniforms(seed, "probe", user=shown.user, target=shown.item, position=rows)
 
 
 def _label_variants(agent: AgentClicks, cautions: list[str]) -> list[Variant]:

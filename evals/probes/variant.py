@@ -9,7 +9,7 @@ import numpy as np
 
 from prompts import Example, Template
 from simulator.clicks import AgentClicks
-from simulator.domain import Catalogue, Clicks, Exposures, FloatArray, Ragged
+from simulator.domain import Catalogue, Clicks, Exposures, FloatArray
 
 PILOT = 64
 """Exposures that a variant is tried on: a model that knows neither word would fail in them all."""
@@ -19,21 +19,6 @@ Progress = Callable[[Clicks], None]
 
 AS_IS = ""
 """Names the agent without any change, in `Variant.against`."""
-
-
-def with_own_catalogue(shown: Exposures) -> tuple[Exposures, Catalogue]:
-    """The same exposures, which have a catalogue, with one of the items that they name alone.
-
-    Every variant cleans the titles of its catalogue anew, and a news site has a hundred thousand.
-    """
-    named, place = np.unique(
-        np.concatenate([shown.item, shown.history.values]), return_inverse=True
-    )
-    assert shown.catalogue is not None
-    catalogue, place = shown.catalogue.subset(named), place.astype(np.int32)
-    item, past = np.split(place, [len(shown)])
-    history = Ragged(past, shown.history.offsets)
-    return replace(shown, item=item, history=history, catalogue=catalogue), catalogue
 
 
 @dataclass(frozen=True, eq=False)
