@@ -100,7 +100,8 @@ def calibrate(
     _check(agent, folds)
     split = split_log(data)
     rows = np.sort(split.fitting[sample_rows(seed, "calibrate", len(split.fitting), exposures)])
-    log = labelled_exposures(data, rows, split.early)
+    # A calibration is read as a whole; segments would only bring cautions about small ones.
+    log = replace(labelled_exposures(data, rows, split.early), segments={})
     raw = ask(agent, log.shown, lambda done: progress(done, len(log))).answers
     sample = _Sample.of(agent, log, raw, _folds(log.shown.user, folds, seed))
     origin = _origin(agent, data, log.shown.user[sample.rows])
@@ -224,8 +225,8 @@ def _cautions(
 ) -> Iterator[str]:
     if data.name == "demo" and agent.facts()["model"] == POCKET:
         yield (
-            "The pocket agent has learnt from these very users, so it looks surer here than it may "
-            "be of others; a calibration fitted here does not mend it for held-out users."
+            "The pocket agent has learnt from these very users and is truer of them than of "
+            "others; a calibration fitted here can make it worse for held-out users."
         )
     platt = fitted.get("platt")
     if platt is not None and isinstance(platt.calibration, Platt) and platt.calibration.slope <= 0:
