@@ -23,6 +23,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from prompts import Template, load_template
 from simulator.data import load_dataset
 from simulator.engines import TransformersEngine
+from simulator.engines.cached import CachedEngine
+from simulator.engines.decision_cache import DecisionCache
 from simulator.lab import Book, Lab
 
 pytestmark = pytest.mark.slow
@@ -166,9 +168,9 @@ def test_parts_and_probabilities_are_those_of_the_click_agent(
 
     encoder = lab.engine.encoder  # type: ignore[attr-defined]  # a local engine has one
     prompt = lab.prompts(variant, shown)[0]
-    assert page.locator("#prompt").inner_text() == encoder.display(prompt)
+    assert page.locator("#prompt").text_content() == encoder.display(prompt)
     parts = page.locator("#prompt .part")
-    assert parts.all_inner_texts()[1:] == [prompt.user, prompt.candidate]
+    assert parts.all_text_contents()[1:] == [prompt.user, prompt.candidate]
     colours = {part.evaluate("e => getComputedStyle(e).backgroundColor") for part in parts.all()}
     assert len(colours) == 3
     counts = [
@@ -235,7 +237,12 @@ def test_an_evaluation_has_progress_figures_and_an_entry_in_the_book(
     expect(page.locator("#running")).to_be_hidden()
     draft = Template.parse(page.input_value("#text"), Path("draft.j2"))
     variant = lab.variant(draft)
-    own = lab.evaluate([variant], incumbent=lab.variant(SHIPPED), exposures=500)
+    # What the page was told, judged anew.
+    told = CachedEngine(lab.engine, DecisionCache(served.folder / "cache.sqlite"))
+    again = Lab(lab.data, engine=told)
+    own = again.evaluate([variant], incumbent=lab.variant(SHIPPED), exposures=500)
+    told.cache.close()
+    assert told.usage()["decisions_from_cache"] == 1000
     name = next(name for name, one in own.variants.items() if one is variant)
     figures = page.locator("#trials tbody .number b").all_inner_texts()
     measures = ("auc", "log_loss", "calibration_error", "click_rate_ratio")

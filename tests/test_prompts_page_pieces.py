@@ -75,8 +75,7 @@ def test_a_fault_is_found_in_the_text(
 ) -> None:
     text = TEXT.replace(old, new)
     with pytest.raises(NudgesimError) as caught:
-        template = Template.parse(text, Path("my.j2"))
-        template.render_static(shipped_examples(template))
+        Template.parse(text, Path("my.j2")).render_static()
     fault = located(str(caught.value), "my.j2", text)
     content = text.split("\n")[fault.line - 1]
     assert (fault.place, fault.line) == ("my.j2", line)
