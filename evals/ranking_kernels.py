@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels import _compiled as compiled  # one way to compile for the whole project
+from simulator.compiling import compiled
 
 ROWS, CLICKS, EXPECTED, LOSS, MISSED, ORDERED, PRECISION, CAUGHT = range(8)
 """Places in what `sum_rows` writes; see `evals.ranking.Sums`."""
