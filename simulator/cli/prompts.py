@@ -210,4 +210,4 @@ def _show_changes(title: str, lines: Sequence[str]) -> None:
     if not lines:
         console.print(Text("no difference", style="dim"))
     for line in lines:
-        console.print(Text(line, style=_STYLES.get(line[:1], "")))
+        console.print(Text(line, style=_STYLES.get(line[:1], "")), soft_wrap=True)

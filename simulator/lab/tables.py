@@ -75,6 +75,7 @@ def board_table(board: pd.DataFrame) -> Table:
         "log-loss",
         "Δ log-loss",
         "p",
+        "Δ to",
         "calibration",
         "clicks",
         "tokens",
@@ -83,7 +84,7 @@ def board_table(board: pd.DataFrame) -> Table:
     )
     rows = [
         (
-            f"{row['number']}",
+            f"#{row['number']}",
             f"{row['prompt']} v{row['version']}",
             str(row["variant"]),
             str(row["template_sha256"])[:8],
@@ -94,7 +95,8 @@ def board_table(board: pd.DataFrame) -> Table:
             f"{row['exposures']:,}",
             _level(row, "auc"),
             _level(row, "log_loss"),
-            *(_gaps(row)[1:]),
+            *_gaps(row)[1:],
+            "" if row["against"] == row["number"] else f"#{row['against']}",
             _level(row, "calibration_error"),
             _level(row, "click_rate_ratio", 2),
             number(_value(row, "tokens"), 0),
