@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evals.plots.style import SOFT, Drawing, panels, shade, styled, wrapped
+from evals.plots.style import SOFT, Drawing, panels, shade, wrapped
 from simulator.domain import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SIZE = 7.5
 _STEPS = 20
@@ -68,7 +69,8 @@ def cells(
     # Cells without a text need less room.
     step = 0.19 if any(grid.texts for grid in grids) else 0.145
     tall = [step * max(lines[k : k + columns]) + 0.95 for k in range(0, len(grids), columns)]
-    with styled(_SIZE, name):
+
+    def draw() -> Figure:
         figure, places = panels(down, columns, 9.6, sum(tall), height_ratios=tall)
         # Names of models are long; those of one row of panels are read at its left.
         alike = columns > 1 and all(list(g.rows) == list(grids[0].rows) for g in grids)
@@ -82,7 +84,9 @@ def cells(
                 axes.set_yticks([])
         for axes in flat[len(grids) :]:
             axes.set_visible(False)
-    return Drawing(name, figure, description, _SIZE, wide=True)
+        return figure
+
+    return Drawing(name, draw, description, _SIZE, wide=True)
 
 
 def _draw(axes: Axes, grid: Grid) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evals.plots.style import SOFT, Drawing, line_style, panels, styled, wrapped
+from evals.plots.style import SOFT, Drawing, line_style, panels, wrapped
 from evals.wording.listing import listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SIZE = 8.5
 
@@ -28,7 +32,8 @@ def ranks(
     given = pd.DataFrame({judge: values[judge] for judge in judges})
     place_of = given.rank(ascending=False, method="average")
     first = [str(name) for name in place_of[judges[0]].sort_values(kind="stable").index]
-    with styled(_SIZE, name):
+
+    def draw() -> Figure:
         height = max(2.4, 0.36 * len(first) + 1.1)
         figure, [[axes]] = panels(1, 1, 9.6, height)
         for place, one in enumerate(first):
@@ -45,5 +50,7 @@ def ranks(
         axes.set_yticks([])
         axes.spines[["left", "bottom", "top"]].set_visible(False)
         axes.set_xlabel("best on top", color=SOFT)
+        return figure
+
     description = f"Ranks of {what} {listed(first)} by {listed(judges)}, best on top"
-    return Drawing(name, figure, description, _SIZE, wide=True)
+    return Drawing(name, draw, description, _SIZE, wide=True)

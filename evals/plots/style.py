@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,17 +76,23 @@ class Drawing:
 
     Attributes:
         name: Of its files, such as "reliability"; unique in a report.
-        figure: What to draw.
+        draw: Draws it, when it is wanted.
         description: In a sentence, for readers who see no figure.
         size: Of its text, in points.
         wide: Whether it takes a page's whole width.
     """
 
     name: str
-    figure: Figure
+    draw: Callable[[], Figure]
     description: str
     size: float = 11.0
     wide: bool = False
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The figure, drawn once."""
+        with styled(self.size, self.name):
+            return self.draw()
 
     def page(self) -> str:
         """An SVG element with the page's colours and fonts, the same text each time."""
