@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,10 @@ def compare(
     probed: Annotated[
         int, typer.Option(help="How many of them the bias probes ask about again.", min=1)
     ] = 1_000,
+    trained_until: Annotated[
+        int | None,
+        typer.Option(help="The last year of which the models have read, for the probes."),
+    ] = None,
     users: Annotated[int, typer.Option(help="Users of the nudging runs.", min=1)] = 50,
     targets: Annotated[int, typer.Option(help="Targets of the nudging runs.", min=1)] = 2,
     rounds: Annotated[int, typer.Option(help="Rounds of the nudging runs.", min=1)] = 10,
@@ -84,20 +89,20 @@ def compare(
     runs, names = _sorted_out(subjects or [])
     contents, comparison = Contents(), None
     if names or data or not runs:
-        settings = ComparisonSettings.read(
-            names or ["agent"],
-            {
-                "data": data or data_of([run for _, run in runs]) or "demo",
-                "seed": seed,
-                "users": users,
-                "targets": targets,
-                "rounds": rounds,
-                "agent.engine": engine,
-            },
+        flags = {
+            "data": data or data_of([run for _, run in runs]) or "demo",
+            "seed": seed,
+            "users": users,
+            "targets": targets,
+            "rounds": rounds,
+            "agent.engine": engine,
+        }
+        settings = replace(
+            ComparisonSettings.read(names or ["agent"], flags, without or ()),
             exposures=exposures,
             probed=probed,
             draws=draws,
-            without=without or (),
+            trained_until=trained_until,
         )
         contents = compare_click_models(settings, say=say, bar=decisions_bar)
     if runs:

@@ -20,7 +20,7 @@ from simulator.clicks import WithVectors
 from simulator.config import RunConfig
 from simulator.data import load_dataset
 from simulator.domain import Dataset, ExposureLog, IntArray
-from simulator.errors import ConfigError, UnknownNameError
+from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.experiment.asking import Answers, Bar, Questions, ask_agents
 from simulator.experiment.click_models import baseline_click_models
 from simulator.experiment.comparing_headlines import UPWORTHY, compare_on_headlines
@@ -54,6 +54,7 @@ class ComparisonSettings:
         exposures: How many held-out exposures are judged, about: slates are taken whole.
         probed: How many of them the bias probes ask about again, for each variant.
         draws: Bootstrap resamples of the users.
+        trained_until: The last year of which the language models have read, where that is known.
         without: Parts left out.
     """
 
@@ -62,16 +63,12 @@ class ComparisonSettings:
     exposures: int = 10_000
     probed: int = 1_000
     draws: int = 2_000
+    trained_until: int | None = None
     without: frozenset[str] = frozenset()
 
     @classmethod
     def read(
-        cls,
-        names: Sequence[str],
-        flags: Mapping[str, Any],
-        *,
-        without: Sequence[str] = (),
-        **sizes: int,
+        cls, names: Sequence[str], flags: Mapping[str, Any], without: Sequence[str] = ()
     ) -> Self:
         """Settings from the names of click models (`read_subject`) and what they share.
 
@@ -83,7 +80,13 @@ class ComparisonSettings:
             if part not in get_args(Part):
                 raise UnknownNameError("part of a comparison", part, get_args(Part))
         subjects = read_subjects(names, flags)
-        return cls(RunConfig.read(None, flags), subjects, without=frozenset(without), **sizes)
+        for subject in subjects:
+            if subject.kind == "agent" and subject.config.agent.mode == "text":
+                raise ConfigError(
+                    f"{subject.name}: an agent that writes its answers (mode = text) gives no "
+                    "probability to hold against a log; take mode=sample or mode=argmax."
+                )
+        return cls(RunConfig.read(None, flags), subjects, without=frozenset(without))
 
     def facts(self) -> dict[str, Any]:
         """What a manifest keeps."""
@@ -96,6 +99,7 @@ class ComparisonSettings:
             "exposures": self.exposures,
             "probed": self.probed,
             "draws": self.draws,
+            "trained_until": self.trained_until,
             "without": sorted(self.without),
         }
 
@@ -145,6 +149,7 @@ def compare_click_models(
         data,
         log,
         probed=None if "probes" in settings.without else settings.probed,
+        trained_until=settings.trained_until,
         world=world,
         distribution=next(iter(presets.values()), None),
         seed=config.seed,
@@ -159,13 +164,18 @@ def compare_click_models(
     say(f"judging {len(answers)} click models, {settings.draws:,} resamples")
     judgement = judge_answers(answers, log, base=tuple(baselines), bootstrap=resampling)
     ranking = conclusions = runs = None
+    cautions: tuple[str, ...] = ()
     if "recommenders" not in settings.without:
-        ranking = rank_recommenders(
-            recommender_scores(config, data, split, rows, say),
-            log,
-            {name: clicks.probability for name, clicks in answers.items()},
-            bootstrap=resampling,
-        )
+        try:
+            ranking = rank_recommenders(
+                recommender_scores(config, data, split, rows, say),
+                log,
+                {name: clicks.probability for name, clicks in answers.items()},
+                bootstrap=resampling,
+            )
+        except DataError as reason:
+            # A log without a choice in its slates says nothing of recommenders; it still judges.
+            cautions = (f"Recommenders could not be ranked: {reason}",)
     if world is not None:
         played = play_methods(config, METHODS, presets, say, world=world) | asked.runs
         conclusions = conclude(played, base=next(iter(presets)), bootstrap=resampling)
@@ -188,6 +198,7 @@ def compare_click_models(
             {name: agent.prompts for name, agent in asked.agents.items()},
         ),
         cost=_cost(asked),
+        cautions=cautions,
         manifests=(("comparison", {**settings.facts(), **_facts(asked, data)}),),
     )
 
