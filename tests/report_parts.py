@@ -268,7 +268,7 @@ def probes(agent: str, seed: int) -> Probes:
         shift_low=shift - half,
         shift_high=shift + half,
         p_corrected=np.where(np.abs(shift) > half, 0.004, 0.6),
-        moved=np.abs(shift) + 0.02,
+        moved=np.where(np.arange(len(rows)) < 7, np.abs(shift) + 0.02, np.nan),
         flipped=np.abs(shift) / 2,
         auc=0.7 + auc,
         auc_difference=auc,

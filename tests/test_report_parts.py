@@ -168,11 +168,17 @@ def test_conclusions_that_depend_on_the_click_model_are_said_to() -> None:
 
 def test_shifts_that_cannot_be_told_are_not_told() -> None:
     found = parts.probes("agent", 1)
-    quiet = found.table.assign(shift_low=-1.0, shift_high=1.0)
+    quiet = found.table.assign(p_corrected=0.2)
     assert testers.moved(replace(found, table=quiet)) == (
-        "None of 9 bias probes moves agent's answers beyond doubt."
+        "Of 7 changes that should not matter none can be told to move agent's mean P(click). "
+        "Of 2 shifts against the log none can be told from zero."
     )
-    assert testers.moved(found).startswith("5 of 9 bias probes move agent's mean P(click)")
+    loud = found.table.assign(p_corrected=np.where(found.table["variant"] == "reversed", 0.01, 1))
+    shift = found.table["shift"][1]
+    assert testers.moved(replace(found, table=loud)).startswith(
+        "Of 7 changes that should not matter 1 can be told to move agent's mean P(click): "
+        f"example order: reversed ({shift:+.3f})."
+    )
 
 
 @pytest.mark.slow
@@ -200,10 +206,18 @@ def test_unknown_cells_are_hatched_and_known_ones_shaded() -> None:
 
 
 def test_equals_share_a_rank() -> None:
-    values = {"log": {"a": 3.0, "b": 2.0, "c": 1.0}, "flat": dict.fromkeys("abc", 0.5)}
+    values = {"log": {"a": 3.0, "b": 2.0, "c": 1.0}, "half": {"a": 1.0, "b": 1.0, "c": 0.0}}
     figure = ranks("r", values, {}, "things").figure
     lines = {tuple(line.get_ydata()) for line in figure.axes[0].lines}
-    assert lines == {(1.0, 2.0), (2.0, 2.0), (3.0, 2.0)}
+    assert lines == {(1.0, 1.5), (2.0, 1.5), (3.0, 3.0)}
+
+
+def test_who_finds_all_equal_ranks_nothing() -> None:
+    values = {"log": {"a": 3.0, "b": 2.0}, "flat": dict.fromkeys("ab", 0.5)}
+    figure = ranks("r", values, {}, "things").figure
+    ranked = np.array([line.get_ydata() for line in figure.axes[0].lines])
+    assert np.isnan(ranked[:, 1]).all()
+    assert "all equal" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_pivots_have_a_dash_where_there_is_nothing() -> None:
@@ -219,6 +233,11 @@ def test_findings_come_in_the_order_of_the_parts(contents: Contents) -> None:
     said = findings(contents)
     order = [
         next(k for k, sentence in enumerate(said) if text in sentence)
-        for text in ("best (AUC", "Recommenders are ranked", "bias probes", "Within 10 rounds")
+        for text in (
+            "best (AUC",
+            "Recommenders are ranked",
+            "should not matter",
+            "Within 10 rounds",
+        )
     ]
     assert order == sorted(order)

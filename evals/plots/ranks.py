@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from evals.plots.style import SOFT, Drawing, line_style, panels, wrapped
@@ -31,6 +32,8 @@ def ranks(
     judges = list(values)
     given = pd.DataFrame({judge: values[judge] for judge in judges})
     place_of = given.rank(ascending=False, method="average")
+    flat = [judge for judge in judges if given[judge].nunique() == 1]
+    place_of[flat] = np.nan  # who finds all equal ranks nothing
     first = [str(name) for name in place_of[judges[0]].sort_values(kind="stable").index]
 
     def draw() -> Figure:
@@ -39,9 +42,12 @@ def ranks(
         for place, one in enumerate(first):
             y = place_of.loc[one, judges].to_numpy(dtype=float)
             axes.plot(range(len(judges)), y, **line_style(place), markersize=6.5, linewidth=1.8)
-            axes.text(-0.12, y[0], one, ha="right", va="center")
+            axes.text(-0.12, place + 1, one, ha="right", va="center")
             if list(place_of[judges[-1]]).count(y[-1]) == 1:
                 axes.text(len(judges) - 0.88, y[-1], one, ha="left", va="center")
+        for judge in flat:
+            middle = (len(first) + 1) / 2
+            axes.text(judges.index(judge), middle, "all equal", ha="center", color=SOFT)
         axes.set(ylim=(len(first) + 0.5, 0.5), xlim=(-0.6, len(judges) - 0.4))
         heads = [wrapped(j, 18) + (f"\n{notes[j]}" if notes.get(j) else "") for j in judges]
         axes.set_xticks(range(len(judges)), heads)
