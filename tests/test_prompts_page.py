@@ -55,7 +55,7 @@ class Served:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line)
-            if found := re.search(r"at (http://\S+)/#(\S+) ;", line):
+            if found := re.search(r"(http://\S+)/#(\S+)", line):
                 self.url, self.token = found.groups()
                 told.set()
         told.set()
