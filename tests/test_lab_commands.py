@@ -72,6 +72,14 @@ def test_settings_are_multiplied(command: Command) -> None:
     }
 
 
+def test_several_models_follow_each_other(command: Command) -> None:
+    models = ("--model", "one", "--model", "two")
+    code, out, _ = command("prompts", "eval", *models, "--exposures", "100", "--export", "e.csv")
+    assert code == 0
+    assert out.count("small, development users: 100 exposures") == 2
+    assert len(pd.read_csv("e.csv")) == 2
+
+
 def test_looks_at_the_test_users_are_told(command: Command) -> None:
     for words in ("once", "twice", "3 times"):
         code, out, _ = command("prompts", "eval", "--test", "--exposures", "50")

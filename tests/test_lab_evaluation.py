@@ -192,3 +192,25 @@ def test_an_empty_split_and_nothing_to_ask_are_refused(data: Dataset, tmp_path: 
     clicks = replace(lab.data, log=lab.data.log.take(np.flatnonzero(lab.data.log.clicked)))
     with pytest.raises(DataError, match="cannot be judged on; ask for more"):
         Lab(clicks, lab.settings, engine=lab.engine).evaluate([lab.variant()])
+
+
+@pytest.mark.slow
+def test_the_pocket_agent_in_the_demo_world(tmp_path: Path) -> None:
+    kept = str(tmp_path / "decisions.sqlite")
+    with Lab.open("demo", model="pocket", engine="transformers", cache=kept) as lab:
+        base = lab.variant()
+        variants = [base, lab.variant(base.template.without_categories())]
+        found = lab.evaluate(variants, exposures=400)
+        again = lab.evaluate(variants, exposures=400)
+
+    blind = "movies/click-en [without categories]"
+    assert 0.7 < found.value(found.incumbent, "auc") < 0.9
+    gap = found.differences.set_index(["variant", "measure"]).loc[(blind, "log_loss")]
+    assert gap["low"] > 0  # it reads genres, and knows few titles
+    costs = found.costs.loc[found.incumbent]
+    assert costs["asked"] == 400
+    assert costs["prompt_tokens"] == pytest.approx(400 * costs["tokens"])
+    assert 0 < costs["new_tokens"] < costs["tokens"]
+    assert again.costs["asked"].sum() == 0
+    assert again.value(blind, "log_loss") == found.value(blind, "log_loss")
+    assert "trained on the development users" in found.cautions[0]
