@@ -286,6 +286,12 @@ def test_a_shipped_template_is_saved_as_a_file_of_ones_own(page: Page, served: S
     page.keyboard.press("Control+s")
     expect(page.locator("#dirty")).to_be_hidden()
     assert "be very curious" in (served.folder / "curious.j2").read_text()
+    (served.folder / "curious.j2").write_text("by another program")
+    write(page, "be very curious", "be calm")
+    page.once("dialog", lambda question: question.accept())
+    page.click("#save")
+    expect(page.locator("#dirty")).to_be_hidden()
+    assert "be calm" in (served.folder / "curious.j2").read_text()
     assert not (served.folder.parent / "outside.j2").exists()
     assert load_template(SHIPPED).text == TEXT
 

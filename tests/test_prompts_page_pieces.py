@@ -160,7 +160,7 @@ def test_a_file_is_saved_inside_of_its_folder_only(tmp_path: Path) -> None:
     folder.mkdir()
     (tmp_path / "elsewhere").symlink_to(tmp_path)
     (folder / "out").symlink_to(tmp_path)
-    file = TemplateFile(load_template(SHIPPED), folder)
+    file = TemplateFile(load_template(SHIPPED).path, TEXT, folder)
     before = file.path.read_bytes()
     assert (file.shipped, file.place) == (True, f"{SHIPPED}.j2")
     with pytest.raises(ConfigError, match="never overwritten"):
@@ -179,7 +179,7 @@ def test_what_others_wrote_is_replaced_only_on_demand(tmp_path: Path) -> None:
     path = tmp_path / "mine.j2"
     path.write_text(TEXT)
     (tmp_path / "other.j2").write_text("other")
-    file = TemplateFile(load_template(path), tmp_path)
+    file = TemplateFile(path, TEXT, tmp_path)
     path.write_text("by another program")
     assert "was changed" in file.save("new")
     assert "exists" in file.save("new", "other.j2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -41,9 +43,14 @@ def engine() -> ClosableEngine:
 
 
 @pytest.fixture
-def ask(data: Dataset, engine: ClosableEngine, tmp_path: Path) -> Iterator[Ask]:
+def opened() -> str:
+    return TEXT
+
+
+@pytest.fixture
+def ask(data: Dataset, engine: ClosableEngine, tmp_path: Path, opened: str) -> Iterator[Ask]:
     lab = Lab(data, engine=engine)  # type: ignore[arg-type]  # all of an engine that is used
-    file = TemplateFile(load_template(SHIPPED), tmp_path)
+    file = TemplateFile(load_template(SHIPPED).path, opened, tmp_path)
     with closing(Workbench(lab, file, users=4)) as workbench:
         http = TestClient(create_app(workbench, 8765, "secret"), base_url="http://127.0.0.1:8765")
         http.headers["X-Nudgesim-Token"] = "secret"
@@ -93,14 +100,15 @@ def test_what_an_author_can_mend_is_an_answer(ask: Ask) -> None:
     assert "reload" in gone["fault"]["message"]
 
 
-def test_an_evaluation_ends_with_figures_against_the_incumbent(ask: Ask) -> None:
-    def ended() -> dict:
-        while (found := ask("evaluations"))["trials"][-1]["state"] == "running":
-            time.sleep(0.01)
-        return found["trials"][-1]
+def ended(ask: Ask) -> dict:
+    while (found := ask("evaluations"))["trials"][-1]["state"] == "running":
+        time.sleep(0.01)
+    return found["trials"][-1]
 
+
+def test_an_evaluation_ends_with_figures_against_the_incumbent(ask: Ask) -> None:
     ask("evaluations", text=TEXT, exposures=200)
-    first = ended()
+    first = ended(ask)
     assert (first["state"], first["done"]) == ("done", first["total"])
     assert first["figures"]["auc"]["low"] < first["figures"]["auc"]["value"]
     assert first["figures"]["auc"]["difference"] is None
@@ -109,8 +117,42 @@ def test_an_evaluation_ends_with_figures_against_the_incumbent(ask: Ask) -> None
         text=TEXT.replace("Recommended: {{ item }}", "Recommended: it"),
         exposures=200,
     )
-    second = ended()
+    second = ended(ask)
     auc = {trial["number"]: trial["figures"]["auc"]["value"] for trial in (first, second)}
     assert second["figures"]["auc"]["value"] == 0.5
     assert second["figures"]["auc"]["difference"] == pytest.approx(auc[2] - auc[1])
     assert ask("incumbent", trial=2)["incumbent"] == 2
+
+
+@pytest.mark.parametrize("opened", [TEXT.replace("{{ item }}", "{{ itm }}")])
+def test_a_file_with_a_fault_can_be_opened_and_mended(ask: Ask, opened: str) -> None:
+    assert ask("page")["text"] == opened
+    assert preview(ask, opened)["fault"]["line"] == 34
+    assert {case["delta"] for case in preview(ask, TEXT)["cases"]} == {None}
+    ask("evaluations", text=TEXT, exposures=200)
+    assert ended(ask)["figures"]["auc"]["difference"] is None
+    assert ask("evaluations", text=opened, exposures=200)["fault"]["line"] == 34
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    monkeypatch.delitem(sys.modules, "simulator.lab.page.serving", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    code, _, errors = command("prompts", "serve", "--no-browser")
+    assert code == 2
+    assert "pip install 'nudgesim[serve]'" in errors
+
+
+def test_a_taken_port_and_an_unknown_file_are_told_before_a_model_is_loaded(
+    command: Callable[..., tuple[int, str, str]],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, errors = command("prompts", "serve", "--no-browser", "--port", port)
+    assert code == 2
+    assert f"port {port}" in errors
+    assert "--host" not in errors
+    code, _, errors = command("prompts", "serve", "missing.j2", "--no-browser")
+    assert code == 2
+    assert "cannot read the template" in errors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +22,10 @@ from simulator.cli.prompts_options import (
     lab_of,
     template_of,
 )
-from simulator.errors import MissingExtraError
+from simulator.errors import MissingExtraError, PromptError
+
+if TYPE_CHECKING:
+    from simulator.lab.page.template_file import TemplateFile
 
 
 def serve(
@@ -50,7 +54,6 @@ def serve(
         nudgesim prompts serve my.j2 --data ml-100k --model qwen3-4b --no-browser
     """
     from contextlib import closing
-    from pathlib import Path
 
     try:
         from simulator.lab.page.serving import bind_loopback, serve_page
@@ -62,7 +65,7 @@ def serve(
     from simulator.lab.page.workbench import Workbench
 
     # All that can be wrong is looked at before a model is loaded.
-    chosen = template_of(template, book)
+    file = _file(template, book)
     settings = {
         "engine": engine,
         "model": model,
@@ -72,9 +75,28 @@ def serve(
         "cache": cache,
     }
     with bind_loopback(port) as bound, lab_of(data, book, seed, **settings) as lab:
-        file = TemplateFile(chosen or lab.variant().template, Path.cwd())
+        if file is None:
+            own = lab.variant().template
+            file = TemplateFile(own.path, own.text, Path.cwd())
         with closing(Workbench(lab, file)) as workbench:
             serve_page(workbench, bound, say=say, browse=_browse if browser else None)
+
+
+def _file(name: str, book: Path | None) -> TemplateFile | None:
+    """The file to be edited, by a template's name; None for the data set's own template."""
+    from simulator.lab.page.template_file import TemplateFile
+
+    path = Path(name)
+    try:
+        template = template_of(name, book)
+    except PromptError as error:
+        # A draft with a fault is what the page is there for, if it can be read at all.
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            raise error from None
+        return TemplateFile(path, text, Path.cwd())
+    return TemplateFile(template.path, template.text, Path.cwd()) if template else None
 
 
 def _browse(address: str) -> None:

@@ -109,7 +109,7 @@ function spent({ seconds, costs, exposures }) {
   return parts.join(" · ");
 }
 
-function figure(measure, { figures }) {
+function figure(measure, { figures, against }) {
   const { value, low, high, difference, difference_low: least, difference_high: most } = figures[measure];
   const cell = make("td", { className: "number" }, make("b", {}, fixed(value)), make("small", {}, `${fixed(low)} – ${fixed(high)}`));
   cell.dataset.name = NAMES[measure];
@@ -119,7 +119,7 @@ function figure(measure, { figures }) {
     cell.append(
       make(
         "small",
-        { className: `difference ${sure ? (good ? "good" : "bad") : ""}`, title: "Less the incumbent's, paired by exposure, with its 95% interval over users" },
+        { className: `difference ${sure ? (good ? "good" : "bad") : ""}`, title: `Less ${against ? `evaluation ${against}'s` : "the opened template's"}, paired by exposure, with its 95% interval over users` },
         make("span", {}, signed(difference, 4)),
         " ",
         make("span", {}, `[${signed(least, 4)}, ${signed(most, 4)}]`),
