@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import report_parts as parts
+from report_probes import probes
 
 from evals.plots import Grid, cells, ranks
 from evals.report import Contents, findings, headline, render_report, tables_of, write_comparison
@@ -167,7 +168,7 @@ def test_conclusions_that_depend_on_the_click_model_are_said_to() -> None:
 
 
 def test_shifts_that_cannot_be_told_are_not_told() -> None:
-    found = parts.probes("agent", 1)
+    found = probes("agent", 1)
     quiet = found.table.assign(p_corrected=0.2)
     assert testers.moved(replace(found, table=quiet)) == (
         "Of 7 changes that should not matter none can be told to move agent's mean P(click). "
