@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from running_page import Served, page_served
 
 from prompts import Template, load_template
@@ -33,20 +33,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(served: Served, browser: Browser) -> Iterator[Page]:
+def page(served: Served, chromium: Browser) -> Iterator[Page]:
     """The page, open; at the end nothing was complained of, and nobody else was asked."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
     opened = context.new_page()
     said: list[str] = []
     asked: set[str] = set()
@@ -249,8 +239,8 @@ def test_tab_indents_and_escape_leaves(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1400])
-def test_nothing_overflows(served: Served, browser: Browser, width: int, scheme: str) -> None:
-    context = browser.new_context(
+def test_nothing_overflows(served: Served, chromium: Browser, width: int, scheme: str) -> None:
+    context = chromium.new_context(
         viewport={"width": width, "height": 800},
         color_scheme=scheme,  # type: ignore[arg-type]  # one of its literals
     )
