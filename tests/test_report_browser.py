@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import report_parts as parts
+from report_visit import Visit
 
 from evals import write_report
 from evals.report import Contents
@@ -17,46 +18,7 @@ from simulator.domain import Catalogue
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = Path("/usr/bin/chromium")
 NASTY = '<script>document.title = "owned"</script>"><img src=x onerror=alert(1)>\u202e {{ 7 * 7 }}'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium here")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page from disk, with what it complained about and asked for."""
-
-    def __init__(self, chromium: Any, path: Path, **settings: Any) -> None:
-        self.context = chromium.new_context(**settings)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-        if self.page.locator("#decisions").count():
-            self.page.wait_for_function("window.decisionBrowser !== undefined")
-
-    def number(self) -> int:
-        """Decisions that pass the filters."""
-        return int(self.page.evaluate("decisionBrowser.rows.length"))
-
-    def colour(self, selector: str) -> str:
-        return str(
-            self.page.evaluate(
-                "s => getComputedStyle(document.querySelector(s)).backgroundColor", selector
-            )
-        )
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def compare(
     ] = 1_000,
     trained_until: Annotated[
         int | None,
-        typer.Option(help="The last year of which the models have read, for the probes."),
+        typer.Option(help="Last year that the models have read of, for the probes."),
     ] = None,
     users: Annotated[int, typer.Option(help="Users of the nudging runs.", min=1)] = 50,
     targets: Annotated[int, typer.Option(help="Targets of the nudging runs.", min=1)] = 2,
@@ -62,11 +62,12 @@ def compare(
 ) -> None:
     """Hold click models against a log and against each other, and runs side by side.
 
-    Click models are judged on exposures of held-out users (how true are they?) and as testers (do
-    they rank recommenders as the log does, and do conclusions about nudging survive them?). The
-    click rate, item popularity, matrix factorisation, a replay of the log and the fitted
-    distribution are always among them. Runs are compared with the first, paired by user. Intervals
-    are 95% bootstrap intervals over users.
+    Click models are judged on exposures of held-out users (how true are they?)
+    and as testers (do they rank recommenders as the log does, and do conclusions
+    about nudging survive them?). Click rate, popularity, matrix factorisation, a
+    replay of the log and the fitted distribution are always among them. Runs are
+    compared with the first, paired by user. Intervals are 95% bootstrap
+    intervals over users. See docs/compare.md.
 
     Examples:
         nudgesim compare agent distribution:paper --data demo
