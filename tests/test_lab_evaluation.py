@@ -88,6 +88,22 @@ def test_a_prompt_that_fails_much_takes_no_rows_from_the_others(
     assert "label mass" in found.costs.loc[failing, "failure"]
 
 
+def test_a_prompt_that_fails_much_is_ranked_last_however_good_the_rest(
+    data: Dataset, tmp_path: Path
+) -> None:
+    lab, _ = open_lab(
+        data,
+        tmp_path,
+        knowing({"newest first": 1.0}),
+        mass=lambda text: 0.1 if "newest" in text and '"Film 1' in text[-40:] else 0.9,
+    )
+    found = lab.evaluate(sweep_variants(lab, lab.variant(), ["direction"]), exposures=200)
+    failing = "movies/click-en [newest first]"
+    assert found.value(failing, "log_loss") < found.value(found.incumbent, "log_loss")
+    assert found.ranking() == [found.incumbent, failing] == list(found.board().index)
+    assert found.ranking("auc") == [found.incumbent, failing]
+
+
 def test_a_prompt_that_fails_always_is_refused_by_name(data: Dataset, tmp_path: Path) -> None:
     lab, _ = open_lab(
         data, tmp_path, knowing({}), mass=lambda text: 0.1 if "newest" in text else 0.9
