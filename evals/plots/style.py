@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ MARKERS = "osD^vPX*"
 
 _FONT = re.compile(r"font: (?:[\w.]+ )?([\d.]+px) [^;\"]+")
 _JOINT = re.compile(r"(?<=[\s,:/])|(?<==)(?=[A-Za-z])")
+_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "SimHei")
+"""The first that there are; those behind the first draw Chinese names in PNG files."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11.0,
@@ -119,7 +122,9 @@ class Drawing:
 
     def _saved(self, ending: str, metadata: dict[str, None], ground: str) -> bytes:
         buffer = io.BytesIO()
-        with styled(self.size, self.name):
+        with styled(self.size, self.name), warnings.catch_warnings():
+            # An SVG keeps the text as it is; a PNG shows a box where no font has the character.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
             self.figure.savefig(buffer, format=ending, dpi=200, metadata=metadata, facecolor=ground)
         self.figure.set_layout_engine("none")  # stays as it is now
         return buffer.getvalue()
@@ -129,8 +134,11 @@ class Drawing:
 def styled(size: float = 11.0, name: str = "") -> Iterator[None]:
     """Draw and save in this look; `name` keeps the ids of one figure apart from another's."""
     from matplotlib import rc_context
+    from matplotlib.font_manager import get_font_names
 
-    with rc_context({**_STYLE, "font.size": size, "svg.hashsalt": f"nudgesim {name}"}):
+    fonts = [font for font in _FONTS if font in get_font_names()]
+    look = {**_STYLE, "font.family": fonts, "font.size": size, "svg.hashsalt": f"nudgesim {name}"}
+    with rc_context(look):
         yield
 
 

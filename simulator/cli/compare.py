@@ -72,7 +72,7 @@ def compare(
     Examples:
         nudgesim compare agent distribution:paper --data demo
 
-        nudgesim compare agent:model=qwen3-4b agent:model=qwen3-4b,template=my.j2 --data mind
+        nudgesim compare qwen=agent:model=qwen3-4b mine=agent:template=my.j2 --data mind
 
         nudgesim compare runs/agent runs/distribution
 
@@ -128,7 +128,7 @@ def _sorted_out(subjects: list[str]) -> tuple[list[tuple[Path, Run]], list[str]]
         path = Path(subject)
         if path.is_dir():
             runs.append((path, Run.load(path)))
-        elif subject.partition(":")[0] in ("agent", "distribution"):
+        elif subject.partition(":")[0].rpartition("=")[2] in ("agent", "distribution"):
             names.append(subject)
         else:
             raise RunError(
