@@ -14,6 +14,7 @@ from evals.bootstrap import Bootstrap
 from evals.compare import compare
 from evals.conclusions import conclude
 from evals.judging import judge_answers
+from evals.labelled import LabelledExposures
 from evals.report import Contents, decisions_of
 from evals.testers import rank_recommenders
 from simulator.clicks import WithVectors
@@ -38,7 +39,7 @@ from simulator.experiment.world import Say, build_world, fit_vectors
 from simulator.interfaces import ClickModel
 from simulator.manifest import provenance
 from simulator.runlog import Run
-from simulator.seeding import generator
+from simulator.seeding import generator, uniforms
 
 Part = Literal["recommenders", "nudging", "probes"]
 """What can be left out of a comparison; the log is always asked."""
@@ -140,6 +141,7 @@ def compare_click_models(
     assert data.log is not None
     rows = whole_slates(data.log, split.judging, settings.exposures, config.seed)
     log = labelled_exposures(data, rows, split.early, cautions=split.cautions)
+    log = _with_luck(log, rows, config.seed)
     say(f"{data.name}: {len(log):,} held-out exposures of {log.n_users:,} users")
 
     world, presets = None, {}
@@ -244,6 +246,13 @@ def whole_slates(log: ExposureLog, rows: IntArray, size: int, seed: int) -> IntA
     order = generator(seed, "compare").permutation(int(slate.max()) + 1)
     enough = np.searchsorted(np.cumsum(np.bincount(slate)[order]), size) + 1
     return np.sort(rows[np.isin(slate, order[:enough])])
+
+
+def _with_luck(log: LabelledExposures, rows: IntArray, seed: int) -> LabelledExposures:
+    """The log with a draw a row, the same for all models: where they differ decisions flip."""
+    shown = log.shown
+    draw = uniforms(seed, "compare", user=shown.user, target=shown.item, position=rows)
+    return replace(log, shown=replace(shown, draw=draw))
 
 
 def _distributions(
