@@ -201,7 +201,6 @@ def test_a_damaged_book_says_so(tmp_path: Path) -> None:
     path = tmp_path / "book.sqlite"
     Book(path).begin(sitting())
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("DROP TABLE figures")
     connection.close()
     with pytest.raises(DataError, match="lacks the tables of a lab book"):

@@ -89,7 +89,7 @@ _PATIENCE = 60.0
 
 _ELSEWHERE = "pass another --book FILE."
 _DAMAGED = (
-    f"Move it away (with the files -wal and -shm beside it) to begin a new book, or {_ELSEWHERE} "
+    f"Move it away (with a file -journal beside it) to begin a new book, or {_ELSEWHERE} "
     "A book cannot be computed again, so do not delete it lightly"
 )
 _CURES = {
@@ -145,7 +145,6 @@ class BookFile:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
         return connection
 
     def _make_folder(self) -> None:
