@@ -11,11 +11,11 @@ import pandas as pd
 
 from evals import metrics as m
 from evals.compare import Comparison
+from evals.terminal import TerminalTable
 from simulator.clicks.examination import EXAMINATION
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table as RichTable
 
 DISPLAY = {
     "click_rate": "click rate",
@@ -162,29 +162,9 @@ def render_table(comparison: Comparison) -> list[RenderableType]:
     """Rich renderables for the terminal: `console.print(*render_table(comparison))`."""
     from rich.text import Text
 
-    out: list[RenderableType] = [rich_table(table) for table in tables(comparison)]
+    out: list[RenderableType] = [TerminalTable(table) for table in tables(comparison)]
     out.extend(Text(f"Note: {caution}", style="yellow") for caution in comparison.cautions)
     return out
-
-
-def rich_table(table: Table) -> RichTable:
-    """A table for the terminal."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    rich = RichTable(
-        title=Text(f"\n{table.title}"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
-    for place, column in enumerate(table.columns):
-        rich.add_column(Text(column), justify="left" if place < table.names else "right")
-    for row in table.rows:
-        rich.add_row(*(Text(cell) for cell in row))
-    return rich
 
 
 def to_markdown(comparison: Comparison) -> str:

@@ -7,7 +7,8 @@ from rich.text import Text
 
 from evals.judgement import Judgement
 from evals.report import Contents, cautions, findings, headline
-from evals.tables import Table, number, rich_table
+from evals.tables import Table, number
+from evals.terminal import TerminalTable
 from evals.testers import RecommenderRanking
 from simulator.cli.console import console
 
@@ -23,7 +24,7 @@ def show_comparison(contents: Contents) -> None:
     """Print each click model's main figures and the findings in words."""
     if contents.judgement is not None:
         table = _click_models(contents.judgement, contents.ranking)
-        console.print(rich_table(table))
+        console.print(TerminalTable(table))
     console.print(Text(f"\n{headline(contents)}", style="bold"))
     for finding in findings(contents):
         console.print(Padding(Text(f"· {finding}"), (0, 0, 0, 2)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from evals.tables import rich_table
+from evals.terminal import TerminalTable
 from simulator.cli.console import console, say
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def write_export(board: pd.DataFrame, tables: Sequence[Table], path: Path | None
 
 def print_table(table: Table) -> None:
     """Print a table."""
-    console.print(rich_table(table))
+    console.print(TerminalTable(table))
 
 
 def print_notes(found: Evaluation) -> None:
