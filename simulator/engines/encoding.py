@@ -173,7 +173,10 @@ class Encoder:
 
     def _ids(self, texts: list[str], *, add_special_tokens: bool) -> list[list[int]]:
         encoded = self.tokenizer(
-            texts, add_special_tokens=add_special_tokens, return_attention_mask=False
+            texts,
+            add_special_tokens=add_special_tokens,
+            return_attention_mask=False,
+            verbose=False,  # a text over the window is reported by `window_failures`
         )
         return [list(ids) for ids in encoded["input_ids"]]
 
