@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from simulator.domain import FloatArray
+from simulator.domain import FloatArray, IntArray
 from simulator.errors import ConfigError
 from simulator.seeding import generator
 
@@ -152,23 +152,21 @@ def holm(p: FloatArray) -> FloatArray:
     return corrected
 
 
-def t_test(difference: FloatArray, error: FloatArray, n: int) -> FloatArray:
+def t_test(difference: FloatArray, error: FloatArray, n: int | IntArray) -> FloatArray:
     """Two-sided p-values of differences being zero, by Student's t with n - 1 degrees of freedom.
 
     Args:
         difference: shape (m,).
         error: Their standard errors, shape (m,).
-        n: Users behind them; NaN comes out of fewer than two.
+        n: Users behind them, one number for all or shape (m,); NaN comes out of fewer than two.
     """
     from scipy.stats import t
 
-    if n < 2:
-        return np.full(len(difference), np.nan)
     size = np.abs(difference)
     exact = error <= 1e-12 * np.maximum(1.0, size)  # rounding error, or the same for all users
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * t.sf(size / error, df=n - 1)
-    return np.where(exact, np.where(size <= 1e-12, 1.0, 0.0), p)
+        p = 2 * t.sf(size / error, df=np.maximum(n, 2) - 1)
+    return np.where(np.less(n, 2), np.nan, np.where(exact, np.where(size <= 1e-12, 1.0, 0.0), p))
 
 
 def _paired_test(differences: FloatArray) -> float:

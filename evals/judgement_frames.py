@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evals.bootstrap import Bootstrap, holm, t_test
-from evals.model_figures import Ground, ModelFigures
+from evals.model_figures import Figure, Ground, ModelFigures
 from simulator.domain import FloatArray
 
 MEASURES = (
@@ -52,15 +52,14 @@ def all_figures(
         resampling: How intervals are made.
 
     Returns:
-        Columns model, table, measure, kind, part, value, low, high.
+        Columns model, table, measure, kind, part, users, value, low, high.
     """
     out = []
     for (name, model), level, draws in zip(models.items(), levels, replicates, strict=True):
-        named = [figure.measure for figure in model.figures]
-        low, high = _bounds(named, level, draws, resampling, len(model.own_auc))
+        low, high = _bounds(model.figures, level, draws, resampling)
         described = pd.DataFrame(
-            [(f.table, f.measure, f.kind, f.part) for f in model.figures],
-            columns=["table", "measure", "kind", "part"],
+            [(f.table, f.measure, f.kind, f.part, f.users) for f in model.figures],
+            columns=["table", "measure", "kind", "part", "users"],
         )
         out.append(described.assign(model=name, value=level, low=low, high=high))
     return pd.concat(out, ignore_index=True)
@@ -74,17 +73,15 @@ def measures(
     rows = rows.iloc[_in_order(rows["measure"])].sort_values(
         "model", kind="stable", key=lambda names: names.map(list(models).index)
     )
-    ranked = {name: int(np.isfinite(model.own_auc).sum()) for name, model in models.items()}
     inside = {kind: segments.code >= 0 for kind, segments in ground.kinds.items()}
-    exposures, users = [], []
+    exposures = []
     for name, measure, kind in rows[["model", "measure", "kind"]].itertuples(index=False):
         belong = inside.get(kind, np.ones(len(ground.user), dtype=bool))
         if measure == "user_auc":
             belong = np.isfinite(models[name].own_auc)[ground.user]
         exposures.append(int(belong.sum()))
-        users.append(ranked[name] if measure == "user_auc" else _count(ground.user[belong]))
     columns = ["model", "measure", "value", "low", "high", "exposures", "users"]
-    return rows.assign(exposures=exposures, users=users)[columns].reset_index(drop=True)
+    return rows.assign(exposures=exposures)[columns].reset_index(drop=True)
 
 
 def differences(
@@ -108,9 +105,9 @@ def differences(
                 - found[names.index(base)][list(theirs.values())]
                 for found in (levels, replicates)
             )
-            n_users = len(models[name].own_auc)
-            low, high = _bounds(list(ours), gap, draws, resampling, n_users)
-            p = t_test(gap, _spread(draws), n_users)
+            figures = [models[name].figures[k] for k in ours.values()]
+            low, high = _bounds(figures, gap, draws, resampling)
+            p = t_test(gap, _spread(draws), np.array([figure.users for figure in figures]))
             found = pd.DataFrame(
                 {"measure": list(ours), "difference": gap, "low": low, "high": high}
             ).assign(model=name, base=base, p=p)
@@ -138,13 +135,12 @@ def segments(found: pd.DataFrame, ground: Ground) -> pd.DataFrame:
     """`Judgement.segments`; what a segment is too small for is NaN, with a note."""
     rows = found[found["table"] == "segments"].reset_index(drop=True)
     extra: dict[str, list[object]] = {
-        name: [] for name in ("segment", "exposures", "users", "clicks", "note")
+        name: [] for name in ("segment", "exposures", "clicks", "note")
     }
     for kind, part, measure in rows[["kind", "part", "measure"]].itertuples(index=False):
         of = ground.kinds[kind]
         extra["segment"].append(of.names[part])
         extra["exposures"].append(int(of.exposures[part]))
-        extra["users"].append(int(of.users[part]))
         extra["clicks"].append(int(of.clicks[part]))
         extra["note"].append(of.note(part, measure))
     table = rows.assign(**{name: pd.Series(values) for name, values in extra.items()})
@@ -157,8 +153,7 @@ def alignment(found: pd.DataFrame, ground: Ground) -> pd.DataFrame:
     """`Judgement.alignment`; a ratio that no user has items for is NaN, with zero users."""
     rows = found[found["table"] == "alignment"].rename(columns={"part": "ratio"})
     exposures = {ratio: len(trial.row) for ratio, trial in ground.trials.items()}
-    users = {ratio: int(trial.users.sum()) for ratio, trial in ground.trials.items()}
-    rows = rows.assign(exposures=rows["ratio"].map(exposures), users=rows["ratio"].map(users))
+    rows = rows.assign(exposures=rows["ratio"].map(exposures))
     columns = ["model", "ratio", "measure", "value", "low", "high", "exposures", "users"]
     return rows[columns].reset_index(drop=True)
 
@@ -181,18 +176,15 @@ def _in_order(names: pd.Series[str]) -> list[int]:
 
 
 def _bounds(
-    measures: Sequence[str],
+    figures: Sequence[Figure],
     level: FloatArray,
     draws: FloatArray,
     resampling: Bootstrap,
-    n_users: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Intervals of figures with replicates of shape (k, replicates); none for one user alone."""
-    if n_users < 2:
-        nothing = np.full(len(draws), np.nan)
-        return nothing, nothing
-    low, high = resampling.bounds(draws.T)
-    lifted = np.isin([name.partition(":")[0] for name in measures], _LIFTED)
+    alone = np.array([figure.users < 2 for figure in figures])
+    low, high = (np.where(alone, np.nan, bound) for bound in resampling.bounds(draws.T))
+    lifted = np.isin([figure.measure.partition(":")[0] for figure in figures], _LIFTED)
     down = np.where(lifted, _mean(draws) - level, 0.0)
     return np.where(lifted, np.maximum(low - down, 0.0), low), high - down
 
@@ -211,7 +203,3 @@ def _spread(draws: FloatArray) -> FloatArray:
     count = np.maximum(known.sum(axis=1), 2)
     squares = np.where(known, (draws - _mean(draws)[:, None]) ** 2, 0.0).sum(axis=1)
     return np.asarray(np.sqrt(squares / (count - 1)))
-
-
-def _count(user: np.ndarray) -> int:
-    return len(np.unique(user))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from evals.alignment import MEASURES, RATIOS, Trial, draw_trial
 from evals.labelled import LabelledExposures
 from evals.ranking import SortedRows, user_auc
 from evals.segments import Segments
-from simulator.domain import FloatArray, IntArray
+from simulator.domain import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +66,14 @@ class Figure:
         measure: Such as "auc".
         kind: Of the segment.
         part: The segment's or the calibration bin's number, or the ratio.
+        users: How many it rests on.
     """
 
     table: str
     measure: str
     kind: str = ""
     part: str | int = ""
+    users: int = 0
 
 
 class ModelFigures:
@@ -132,16 +134,18 @@ class ModelFigures:
     def _describe(self, ground: Ground) -> list[Figure]:
         """The figures in the order of `under`."""
         names = [*m.OVERALL, *(("possible_auc", "auc_reached") if self._truth else ())]
-        out = [Figure("measures", name) for name in names] + self._means.figures
+        out = [Figure("measures", name, users=ground.n_users) for name in names]
+        out += self._means.figures
         for kind, segments in ground.kinds.items():
+            users = len(np.unique(ground.user[segments.code >= 0]))
             out += [
-                Figure("measures", f"{name}:{kind}", kind)
+                Figure("measures", f"{name}:{kind}", kind, users=users)
                 for name in ("total_variation", "jensen_shannon")
             ]
             out += [
-                Figure("segments", name, kind, part)
+                Figure("segments", name, kind, part, int(behind))
                 for name in m.BY_SEGMENT
-                for part in range(len(segments.names))
+                for part, behind in enumerate(segments.users)
             ]
         return out
 
@@ -157,16 +161,19 @@ class _Means:
 
     def over_rows(self, figure: Figure, user: IntArray, values: FloatArray) -> None:
         """Add a mean over rows, with their users and values."""
-        self.figures.append(figure)
         sums = np.bincount(user, weights=values, minlength=self._n_users)
-        self._sums.append(sums.astype(np.float64))
-        self._counts.append(np.bincount(user, minlength=self._n_users).astype(np.float64))
+        self._add(figure, sums, np.bincount(user, minlength=self._n_users))
 
     def over_users(self, figure: Figure, values: FloatArray) -> None:
         """Add a mean over the users that have a value, shape (n_users,), NaN for none."""
-        self.figures.append(figure)
-        self._sums.append(np.nan_to_num(values, nan=0.0))
-        self._counts.append((~np.isnan(values)).astype(np.float64))
+        self._add(figure, np.nan_to_num(values, nan=0.0), ~np.isnan(values))
+
+    def _add(
+        self, figure: Figure, sums: FloatArray | IntArray, counts: IntArray | BoolArray
+    ) -> None:
+        self.figures.append(replace(figure, users=int(np.count_nonzero(counts))))
+        self._sums.append(sums.astype(np.float64))
+        self._counts.append(counts.astype(np.float64))
 
     def under(self, weights: FloatArray) -> FloatArray:
         """The means under weightings, shape (len(figures), m)."""

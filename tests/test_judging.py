@@ -196,6 +196,24 @@ def test_one_user_alone_has_levels_and_no_intervals() -> None:
     assert found.differences[["low", "high", "p", "p_corrected"]].isna().all().all()
 
 
+def test_what_rests_on_one_of_many_users_has_no_interval_either() -> None:
+    """Only the first user has both answers, so that every replicate repeats the figure."""
+    user = np.repeat(np.arange(20), 6)
+    log = labelled(user, np.where(user == 0, np.arange(120) % 2, user % 2))
+    p = np.random.default_rng(0).random(120)
+    found = judge({"one": Says(p), "other": Says(1 - p)}, log, bootstrap=QUICK)
+    own = row(found.measures, model="one", measure="user_auc")
+    assert own["users"] == 1
+    assert own[["low", "high"]].isna().all()
+    gap = row(found.differences, measure="user_auc")
+    assert gap["difference"] != 0
+    assert gap[["low", "high", "p", "p_corrected"]].isna().all()
+    assert row(found.differences, measure="log_loss")["p"] > 0
+    tried = found.alignment[found.alignment["ratio"] == "1:1"]
+    assert (tried["users"] == 1).all()
+    assert tried[["low", "high"]].isna().all().all()
+
+
 def test_differences_are_corrected_over_the_whole_table() -> None:
     log, truth = log_of(1000)
     luck = np.random.default_rng(3).normal(size=(2, 1000))

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from evals.bootstrap import Bootstrap
 from evals.labelled import LabelledExposures
 from evals.probes import Probes, probe
+from evals.probes.paired import Scale
 from prompts import load_template
 from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import Temperature
@@ -249,6 +250,19 @@ def test_failures_are_counted_and_left_out() -> None:
     reason = "other words: not asked further, since all of the first 64 decisions failed, such as: "
     assert any(reason in caution for caution in probes.cautions)
     assert any(c.startswith(f"{lost} of 480 decisions failed as they are") for c in probes.cautions)
+
+
+def test_what_one_of_many_users_is_left_for_has_no_interval() -> None:
+    """Every replicate with that user repeats the figure, which is no certainty."""
+    user, clicked = np.repeat(np.arange(10), 4), np.arange(40) % 2 == 0
+    scale = Scale(user, clicked, np.full(40, 0.5), QUICK)
+    base = np.linspace(0.2, 0.8, 40)
+    variant = np.where(user == 3, base[::-1], np.nan)
+    row = scale.pair(variant, base, argmax=False)
+    assert (row["users"], row["exposures"]) == (1, 4)
+    assert row["shift"] != 0
+    unknown = ("shift_low", "shift_high", "p", "auc_low", "auc_high")
+    assert np.isnan([row[name] for name in unknown]).all()
 
 
 def test_an_agent_without_examples_has_no_order_to_change() -> None:

@@ -112,12 +112,14 @@ def _contrast(
     errors = _errors(scale, answers)
     ones = np.ones(len(errors))
     sums = np.hstack([scale.by_user(rows, errors, ones) for rows in groups])
+    level, replicates = _gap(sums.sum(axis=0)[None])[0], _gap(scale.bootstrap.sums(sums))
+    either = one | other
     yield {
         "probe": probe,
         "variant": variant,
         **_about(scale, one),
-        **scale.judged(_gap(sums.sum(axis=0)[None])[0], _gap(scale.bootstrap.sums(sums))),
-        **scale.auc_difference(scale.auc(answers, one), scale.auc(answers, other)),
+        **scale.judged(level, replicates, either),
+        **scale.auc_difference(scale.auc(answers, one), scale.auc(answers, other), either),
         "note": note,
     }
 
@@ -132,7 +134,7 @@ def _slope(
     x, error = np.where(rows, place, 0.0), _errors(scale, answers)
     sums = scale.by_user(rows, np.ones(len(x)), x, x * x, error, x * error)
     level = _slope_of(sums.sum(axis=0)[None])[0]
-    judged = scale.judged(level, _slope_of(scale.bootstrap.sums(sums)))
+    judged = scale.judged(level, _slope_of(scale.bootstrap.sums(sums)), rows)
     yield {
         "probe": probe,
         "variant": variant,

@@ -46,25 +46,23 @@ class Scale:
         sums = self.by_user(rows, values, np.ones(len(values)))
         top, bottom = sums.sum(axis=0)
         level = top / bottom if bottom else np.nan
-        return self.judged(level, *self.bootstrap.sums(sums).T)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.judged(level, np.divide(*self.bootstrap.sums(sums).T), rows)
 
-    def judged(
-        self, level: float, top: FloatArray, bottom: FloatArray | float = 1.0
-    ) -> dict[str, float]:
-        """A figure with its replicates `top / bottom`, shape (replicates,), judged against zero.
+    def judged(self, level: float, replicates: FloatArray, rows: BoolArray) -> dict[str, float]:
+        """A figure over the exposures in `rows` with its replicates, judged against zero.
 
         Returns:
             shift, shift_low, shift_high, and p: two-sided, by Student's t with the replicates'
-            spread for its standard error. NaN but for the shift with one user.
+            spread for its standard error. NaN but for the shift with one user in `rows`.
         """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            replicates = np.asarray(top / bottom)
+        n_users = self.users(rows)
         out = {"shift": float(level), "shift_low": np.nan, "shift_high": np.nan, "p": np.nan}
         known = replicates[np.isfinite(replicates)]
-        if self.n_users > 1 and len(known) > 1 and np.isfinite(level):
+        if n_users > 1 and len(known) > 1 and np.isfinite(level):
             low, high = self.bootstrap.bounds(known[:, None])
             error = known.std(ddof=1, keepdims=True)
-            p = t_test(np.array([level]), error, self.n_users)[0]
+            p = t_test(np.array([level]), error, n_users)[0]
             out |= {"shift_low": float(low[0]), "shift_high": float(high[0]), "p": float(p)}
         return out
 
@@ -81,11 +79,14 @@ class Scale:
         return self._auc[key]
 
     def auc_difference(
-        self, one: tuple[float, FloatArray], other: tuple[float, FloatArray]
+        self, one: tuple[float, FloatArray], other: tuple[float, FloatArray], rows: BoolArray
     ) -> dict[str, float]:
-        """The first AUC, and what it is above the second, with the interval of that."""
+        """The first AUC, and what it is above the second, with the interval of that.
+
+        The interval is NaN where all exposures behind the two, `rows`, are one user's.
+        """
         low, high = self.bootstrap.bounds((one[1] - other[1])[:, None])
-        alone = self.n_users < 2
+        alone = self.users(rows) < 2
         return {
             "auc": one[0],
             "auc_difference": one[0] - other[0],
@@ -112,7 +113,7 @@ class Scale:
             **self.mean(gap, both),
             "moved": float(np.abs(gap).sum() / n) if n else np.nan,
             "flipped": float(flips[both].mean()) if n else np.nan,
-            **self.auc_difference(self.auc(variant, both), self.auc(base, both)),
+            **self.auc_difference(self.auc(variant, both), self.auc(base, both), both),
         }
 
 
