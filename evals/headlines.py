@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evals.bootstrap import Bootstrap
+from evals.bootstrap import Bootstrap, holm, t_test
 from evals.headline_pairs import HeadlinePairs, rank_correlations
 from evals.headline_words import scores_by_words
 from simulator.data.upworthy import HeadlineTests
@@ -40,7 +40,9 @@ class HeadlineJudgement:
             of the pairs that differ significantly), ordered_all (of all pairs), spearman (rank
             correlation within groups of three and more, averaged over groups; `pairs` counts the
             groups). The rows of `CEILING` say what true click rates would reach.
-        differences: Columns model, base, measure, difference, low, high; to each baseline.
+        differences: Columns model, base, measure, difference, low, high, p, p_corrected (Holm, over
+            the whole table); to each baseline. p is that of a t-test with the spread of the
+            resamples as standard error. What rests on one test has no interval and no p.
         cautions: What a reader must know, in sentences.
     """
 
@@ -172,6 +174,8 @@ def _tables(
     totals, sums = table.sum(axis=0), bootstrap.sums(table)
     with np.errstate(invalid="ignore"):
         value, drawn = totals[::2] / totals[1::2], sums[:, ::2] / sums[:, 1::2]
+    tests = (table[:, 1::2] > 0).sum(axis=0)
+    drawn[:, tests < 2] = np.nan
     low, high = bootstrap.bounds(drawn)
     models, names = zip(*samples, strict=True)
     measures = pd.DataFrame(
@@ -182,7 +186,7 @@ def _tables(
             "low": low,
             "high": high,
             "pairs": totals[1::2].astype(np.int64),
-            "tests": (table[:, 1::2] > 0).sum(axis=0),
+            "tests": tests,
         }
     )
     column = {key: k for k, key in enumerate(samples)}
@@ -193,15 +197,20 @@ def _tables(
         if model not in (LONGER, WORDS, CEILING)
     ]
     here, there = np.array(rows).T
-    low, high = bootstrap.bounds(drawn[:, here] - drawn[:, there])
+    gap, drawn_gap = value[here] - value[there], drawn[:, here] - drawn[:, there]
+    low, high = bootstrap.bounds(drawn_gap)
+    spread = pd.DataFrame(drawn_gap).std().to_numpy()  # over the resamples that have a value
+    p = t_test(gap, spread, tests[here])
     differences = pd.DataFrame(
         {
             "model": [models[k] for k in here],
             "base": [models[k] for k in there],
             "measure": [names[k] for k in here],
-            "difference": value[here] - value[there],
+            "difference": gap,
             "low": low,
             "high": high,
+            "p": p,
+            "p_corrected": holm(p),
         }
     )
     return measures, differences

@@ -1,11 +1,13 @@
 """Headline tests: a tiny copy, ways to spoil it, and how click models are held to them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, spearmanr
 
-from evals.bootstrap import Bootstrap
+from evals.bootstrap import Bootstrap, holm
 from evals.headline_pairs import HeadlinePairs, rank_correlations
 from evals.headline_words import scores_by_words
 from evals.headlines import (
@@ -301,8 +303,11 @@ def test_findings_say_what_is_luck_and_what_beats_the_baselines() -> None:
     )
     gaps = [("knowing", LONGER, 0.08), ("knowing", WORDS, -0.01), ("lucky", LONGER, -0.06)]
     differences = pd.DataFrame(
-        [(model, base, "ordered", low + 0.02, low, low + 0.04) for model, base, low in gaps],
-        columns=["model", "base", "measure", "difference", "low", "high"],
+        [
+            (model, base, "ordered", low + 0.02, low, low + 0.04, 0.01 if low > 0 else 0.4)
+            for model, base, low in gaps
+        ],
+        columns=["model", "base", "measure", "difference", "low", "high", "p_corrected"],
     )
     found = HeadlineJudgement(("lucky", "knowing", LONGER, WORDS), {}, measures, differences, ())
     lucky, knowing, beside = ordered(found)
@@ -310,3 +315,36 @@ def test_findings_say_what_is_luck_and_what_beats_the_baselines() -> None:
     assert lucky.endswith("cannot be told from luck.")
     assert knowing.endswith(f"better than luck, and more than {LONGER}.")
     assert "words (fitted) 0.620" in beside
+    unsure = replace(found, differences=differences.assign(p_corrected=0.06))
+    assert ordered(unsure)[1].endswith("better than luck, and beats no baseline.")
+    one_test = replace(found, measures=measures.assign(low=np.nan, high=np.nan, tests=1))
+    assert all(text.endswith("cannot be told from luck.") for text in ordered(one_test)[:2])
+
+
+def test_where_no_pair_differs_clearly_nothing_is_called_better_than_luck() -> None:
+    from evals.wording.headline_tests import ordered
+
+    tests = headline_tests([[(5, 100), (6, 100)], [(7, 100), (8, 100)]])
+    found = judge_headlines({"m": Asked([0.1, 0.2, 0.3, 0.4])}, tests, bootstrap=Bootstrap(20))
+    assert ordered(found) == [
+        "No pair of headlines differs clearly enough to tell whether m orders it."
+    ]
+
+
+def test_one_test_of_headlines_has_no_interval() -> None:
+    tests = headline_tests([[(5, 100), (60, 100)], [(8, 100), (8, 100)]])
+    found = judge_headlines({"m": Asked([0.1, 0.2, 0.3, 0.4])}, tests, bootstrap=Bootstrap(20))
+    assert value(found, "m", "ordered")["value"] == 1
+    assert np.isnan(value(found, "m", "ordered")[["low", "high"]].to_numpy(dtype=float)).all()
+    assert found.differences[["low", "high", "p", "p_corrected"]].isna().all(axis=None)
+
+
+def test_differences_to_the_baselines_are_corrected_together() -> None:
+    generator = np.random.default_rng(5)
+    tests = headline_tests([[(80, 1000), (20, 1000)]] * 100)
+    score = np.where(np.arange(200) % 2 == 0, 0.8, 0.2) * (generator.random(200) < 0.9)
+    table = judge_headlines({"m": Asked(score)}, tests, bootstrap=Bootstrap(200)).differences
+    known = table["p"].notna()
+    assert known.any()
+    assert (table["p_corrected"][known] >= table["p"][known]).all()
+    np.testing.assert_array_equal(table["p_corrected"], holm(table["p"].to_numpy()))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from evals.headlines import CEILING, LONGER, WORDS, HeadlineJudgement
-from evals.tables import number, records
+from evals.tables import interval, number, records
 from evals.wording.listing import listed
+
+_TOLD = 0.05
+"""A difference is told from none where its corrected p-value is below this."""
 
 
 def ordered(found: HeadlineJudgement) -> list[str]:
@@ -17,18 +20,26 @@ def ordered(found: HeadlineJudgement) -> list[str]:
     gaps = [row for row in records(found.differences) if row["measure"] == "ordered"]
     out = [_of_model(rows[name], gaps) for name in found.models if name not in (LONGER, WORDS)]
     beside = [f"{name} {_share(rows[name])}" for name in (LONGER, WORDS, CEILING) if name in rows]
+    if not any(row["pairs"] for row in rows.values()):
+        return out
     return [*out, f"Of the same pairs are ordered right by {listed(beside)}."]
 
 
 def _of_model(row: dict[str, Any], gaps: list[dict[str, Any]]) -> str:
-    name, interval = row["model"], f"[{number(row['low'], 3)}, {number(row['high'], 3)}]"
+    name = row["model"]
+    if not row["pairs"]:
+        return f"No pair of headlines differs clearly enough to tell whether {name} orders it."
     text = (
-        f"{name} orders {_share(row)} {interval} of {row['pairs']:,.0f} pairs of headlines as "
+        f"{name} orders {interval(row, 'value', 3)} of {row['pairs']:,.0f} pairs of headlines as "
         f"readers did ({row['tests']:,.0f} tests)"
     )
-    if row["low"] <= 0.5 <= row["high"]:
+    if not (row["low"] > 0.5 or row["high"] < 0.5):
         return f"{text}, which cannot be told from luck."
-    beaten = [str(g["base"]) for g in gaps if g["model"] == name and g["low"] > 0]
+    beaten = [
+        str(g["base"])
+        for g in gaps
+        if g["model"] == name and g["difference"] > 0 and g["p_corrected"] < _TOLD
+    ]
     worse = "worse" if row["high"] < 0.5 else "better"
     more = f", and more than {listed(beaten)}" if beaten else ", and beats no baseline"
     return f"{text}, {worse} than luck{more}."
