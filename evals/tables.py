@@ -83,7 +83,7 @@ def metric_table(comparison: Comparison) -> Table:
         cells = [_level(_row(levels, (metric, name)), digits) for name in names]
         for name in others:
             row = _row(differences, (metric, name))
-            cells += [_interval(row, "difference", digits, signed=True), p_value(row)]
+            cells += [interval(row, "difference", digits, signed=True), p_value(row)]
         rows.append((DISPLAY.get(metric, metric.replace("_", " ")), *cells))
     difference = [text for name in others for text in (f"{name} − {names[0]}", "p")]
     title = f"Metrics (±, [ ]: {comparison.level:.0%} intervals over users; p: Holm-corrected)"
@@ -121,8 +121,8 @@ def agreement_table(comparison: Comparison) -> Table:
     ]
     measures = {
         "exposures": [f"{row['exposures']:,.0f} ({row['share']:.0%})" for row in found],
-        "same decision": [_interval(row, "agreement", 3) for row in found],
-        "Cohen's κ": [_interval(row, "kappa", 3) for row in found],
+        "same decision": [interval(row, "agreement", 3) for row in found],
+        "Cohen's κ": [interval(row, "kappa", 3) for row in found],
         "click rates": [
             f"{number(row['click_rate'], 3)} | {number(row['click_rate_other'], 3)}"
             for row in found
@@ -137,11 +137,11 @@ def agreement_table(comparison: Comparison) -> Table:
 def decision_table(comparison: Comparison) -> Table:
     """Who decided, and why the first choice did not."""
     decided = [
-        (row["run"], _decided_by(row["source"]), f"{row['decisions']:,}", _share(row["share"]))
+        (row["run"], _decided_by(row["source"]), f"{row['decisions']:,}", percentage(row["share"]))
         for row in records(comparison.sources)
     ]
     failed = [
-        (row["run"], f"failed: {row['reason']}", f"{row['count']:,}", _share(row["share"]))
+        (row["run"], f"failed: {row['reason']}", f"{row['count']:,}", percentage(row["share"]))
         for row in records(comparison.failures)
     ]
     rows = [row for name in comparison.names for row in (*decided, *failed) if row[0] == name]
@@ -152,7 +152,7 @@ def cost_table(comparison: Comparison) -> Table:
     """A row a run: decisions, seconds, decisions a second, tokens."""
     columns = ("run", *(_COST.get(c, c) for c in comparison.cost.columns))
     rows = [
-        (str(name), *(_count(value) for value in row))
+        (str(name), *(count(value) for value in row))
         for name, row in zip(comparison.cost.index, comparison.cost.to_numpy(), strict=True)
     ]
     return Table("Cost", columns, tuple(rows) if len(columns) > 1 else ())
@@ -213,14 +213,14 @@ def _level(row: dict[str, Any] | None, digits: int) -> str:
     return f"{text} ± {number(half, digits)}" if math.isfinite(half) else text
 
 
-def _interval(row: dict[str, Any] | None, name: str, digits: int, *, signed: bool = False) -> str:
-    """`mean [low, high]`."""
-    if row is None:
+def interval(row: dict[str, Any] | None, name: str, digits: int, *, signed: bool = False) -> str:
+    """`value [low, high]`, the value under `name`; a dash where there is none."""
+    if row is None or not math.isfinite(row[name]):
         return "–"
     prefix = f"{name}_" if f"{name}_low" in row else ""
     low, high = row[f"{prefix}low"], row[f"{prefix}high"]
     text = number(row[name], digits, signed=signed)
-    if not math.isfinite(low):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return text
     return f"{text} [{number(low, digits)}, {number(high, digits)}]"
 
@@ -233,11 +233,15 @@ def _decided_by(source: str) -> str:
     return "not examined, so not clicked" if source == EXAMINATION else f"decided by {source}"
 
 
-def _share(share: float) -> str:
+def percentage(share: float) -> str:
+    """A share in percent; a dash where there is none."""
+    if not math.isfinite(share):
+        return "–"
     return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
-def _count(value: float) -> str:
+def count(value: float) -> str:
+    """A count, or a mean of counts; a dash where there is none."""
     if not math.isfinite(value):
         return "–"
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:,.1f}"

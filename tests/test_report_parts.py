@@ -142,7 +142,7 @@ def test_a_baseline_in_front_takes_the_headline(contents: Contents) -> None:
     best = "distribution:w=1,b=0.8"
     assert click_models.headline(judgement, (best,)) in {
         f"No click model beats {best}, a baseline, at telling clicks from no-clicks",
-        "No click model is shown to beat the baselines at telling clicks from no-clicks",
+        f"No click model is shown to beat {best}, a baseline, at telling clicks from no-clicks",
     }
     assert headline(contents).startswith("invented: distribution:w=1,b=0.8 tells clicks")
 
@@ -165,6 +165,47 @@ def test_conclusions_that_depend_on_the_click_model_are_said_to() -> None:
     assert said[2] == (
         "ipg wins IoR@20 before 1 of 2 click models; before the others nothing is decided."
     )
+
+
+def test_one_click_model_alone_is_held_against_none() -> None:
+    found = parts.conclusions()
+    winners = pd.DataFrame(
+        {"model": ["a"], "metric": ["HR@20"], "winner": ["ipg"], "decided": [True]}
+    )
+    alone = replace(found, models=("a",), base="a", winners=winners)
+    assert testers.concluded(alone) == ["ipg wins HR@20 before a."]
+
+
+def test_baselines_alone_are_not_said_to_beat_themselves(contents: Contents) -> None:
+    judgement = contents.judgement
+    assert judgement is not None
+    assert "baseline" not in click_models.headline(judgement, judgement.models)
+    said = click_models.findings(judgement, ("one that is not there",))
+    assert not any("beats every baseline" in sentence for sentence in said)
+
+
+def test_what_one_user_leaves_unknown_is_a_dash(contents: Contents) -> None:
+    ranking = contents.ranking
+    assert ranking is not None
+    unknown = replace(ranking, agreement=ranking.agreement.assign(same_best=np.nan))
+    (table,) = (
+        sheet.table
+        for section in Page(Contents(ranking=unknown)).sections
+        for sheet in section.sheets
+        if sheet.name == "recommender-agreement"
+    )
+    assert {row[2] for row in table.rows} == {"–"}
+
+
+def test_words_are_filled_in(page: Page) -> None:
+    texts = [
+        block.text
+        for section in page.sections
+        for block in section.blocks
+        if hasattr(block, "text")
+    ]
+    assert len(texts) > 10
+    assert not [text for text in texts if "{" in text or "nan" in text.split()]
 
 
 def test_shifts_that_cannot_be_told_are_not_told() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from evals import plots
 from evals.probes import Probes
 from evals.report.contents import Contents
 from evals.report.section import Block, Figures, Section, Sheet, Words, cautions
-from evals.tables import Table, number, p_value, records
+from evals.tables import Table, count, interval, number, p_value, percentage, records
 from evals.wording.listing import listed
 
 _MOST_WORST = 12
@@ -77,14 +75,19 @@ def _sheets(probes: Probes, contents: Contents, place: int) -> list[Block]:
         (
             str(row["probe"]),
             str(row["variant"]),
-            _between(row, "shift", "shift"),
+            interval(row, "shift", 3, signed=True),
             p_value({"p_corrected": row["p_corrected"]}),
             number(row["moved"], 3),
-            _share(row["flipped"]),
-            _between(row, "auc_difference", "auc"),
+            percentage(row["flipped"]),
+            interval(
+                {**row, "low": row["auc_low"], "high": row["auc_high"]},
+                "auc_difference",
+                3,
+                signed=True,
+            ),
             f"{row['exposures']:,.0f}",
             f"{row['users']:,.0f}",
-            f"{row['failures']:,.0f}" if math.isfinite(row["failures"]) else "–",
+            count(row["failures"]),
             str(row["note"]),
         )
         for row in records(probes.table)
@@ -124,13 +127,3 @@ def _sheets(probes: Probes, contents: Contents, place: int) -> list[Block]:
             Sheet(Table("Moved most", head, moved, names=2), f"{name}-worst", folded=True)
         )
     return blocks
-
-
-def _between(row: dict[str, float], name: str, bounds: str) -> str:
-    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
-    text = number(row[name], 3, signed=True)
-    return f"{text} [{number(low, 3)}, {number(high, 3)}]" if math.isfinite(low) else text
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}" if math.isfinite(share) else "–"

@@ -12,9 +12,9 @@ import pandas as pd
 from evals import plots
 from evals.judgement import Judgement
 from evals.report.contents import Contents
-from evals.report.pivots import cell, pivot
+from evals.report.pivots import pivot
 from evals.report.section import Block, Figures, Section, Sheet, Words, cautions
-from evals.tables import Table, number, records
+from evals.tables import Table, interval, number, records
 from evals.wording.listing import listed
 
 NAMES = {
@@ -179,7 +179,7 @@ def _differences(judgement: Judgement) -> tuple[Block, ...]:
 
 
 def _difference(row: dict[str, Any] | None) -> str:
-    text = cell(row, "difference", 3, signed=True)
+    text = interval(row, "difference", 3, signed=True)
     return text.replace(" [", "* [") if row is not None and row["p_corrected"] < 0.05 else text
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from evals import plots
 from evals.report.contents import Contents
-from evals.report.pivots import cell
 from evals.report.section import Figures, Section, Sheet, Words, cautions
-from evals.tables import Table, records
+from evals.tables import Table, interval, records
 
 _MEASURES = {
     "ordered": "ordered right, of pairs that differ",
@@ -59,7 +58,7 @@ def _sheet(contents: Contents) -> Table:
     rows = tuple(
         (
             model,
-            *(cell(by.get(measure), "value", 3) for measure in _MEASURES),
+            *(interval(by.get(measure), "value", 3) for measure in _MEASURES),
             f"{by['ordered']['pairs']:,.0f}" if "ordered" in by else "–",
             f"{by['ordered']['tests']:,.0f}" if "ordered" in by else "–",
         )

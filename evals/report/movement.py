@@ -118,7 +118,7 @@ def _of_vectors(comparison: Comparison, vectors: Vectors, target: int) -> list[B
         Words("Intentions", "heading"),
         Words(
             f"Which of {n} intentions (k-means prototypes of users and items) the users on the way "
-            "to the first target are nearest to; full shade is {np.max(shares):.0%} of them."
+            f"to the first target are nearest to; full shade is {np.max(shares):.0%} of them."
         ),
         Figures((intention,)),
         Words("A user's vector", "heading"),

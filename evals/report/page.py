@@ -107,10 +107,11 @@ class Page:
         found = [contents.data] if contents.data else []
         if contents.judgement is not None:
             log = contents.judgement.log
+            n = len(contents.judgement.models)
             found += [
-                f"{len(contents.judgement.models)} click models",
+                f"{n} click model{'s' * (n != 1)}",
                 f"{len(log):,} exposures",
-                f"{log.n_users:,} users",
+                f"{log.n_users:,} user{'s' * (log.n_users != 1)}",
             ]
         return found
 

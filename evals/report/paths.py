@@ -137,6 +137,7 @@ def _category_map(contents: Contents, comparison: Comparison) -> tuple[plots.Dra
         plots.Grid(name, names, columns, share[most], share[most] / highest)
         for name, share in zip(comparison.names, shares, strict=False)
     ]
-    told = f"Share of what was shown by category and round, for {listed(comparison.names)}"
+    named = listed(comparison.names[:_MOST_RUNS])
+    told = f"Share of what was shown by category and round, for {named}"
     drawing = plots.cells("categories", grids, told, beside=min(len(grids), 3), axis="round")
     return drawing, highest

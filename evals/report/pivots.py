@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from evals.tables import Table, number, records
+from evals.tables import Table, interval, records
 
 
 def pivot(
@@ -42,18 +41,8 @@ def pivot(
     body = tuple(
         (
             called.get(r, r),
-            *(cell(found.get((r, c)), value, places[c], signed=signed) for c in columns[1]),
+            *(interval(found.get((r, c)), value, places[c], signed=signed) for c in columns[1]),
         )
         for r in rows[1]
     )
     return Table(title, (rows[0], *(called.get(c, c) for c in columns[1])), body)
-
-
-def cell(row: Mapping[str, float] | None, value: str, digits: int, *, signed: bool = False) -> str:
-    """`value [low, high]`."""
-    if row is None or not math.isfinite(row[value]):
-        return "–"
-    text = number(row[value], digits, signed=signed)
-    if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
-        return text
-    return f"{text} [{number(row['low'], digits)}, {number(row['high'], digits)}]"

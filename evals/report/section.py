@@ -21,14 +21,6 @@ class Words:
     template = "words"
 
 
-@dataclass(frozen=True)
-class Bullets:
-    """Sentences below each other."""
-
-    sentences: tuple[str, ...]
-    template = "bullets"
-
-
 @dataclass(frozen=True, eq=False)
 class Figures:
     """Drawings beside each other, as many as fit."""
@@ -60,7 +52,7 @@ class Part:
     view: Mapping[str, Any] = field(default_factory=dict)
 
 
-Block: TypeAlias = "Words | Bullets | Figures | Sheet | Part"
+Block: TypeAlias = "Words | Figures | Sheet | Part"
 
 
 @dataclass(frozen=True, eq=False)

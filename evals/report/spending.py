@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from evals.report.contents import Contents
-from evals.report.section import Bullets, Section, Sheet, Words
-from evals.tables import Table, cost_table, decision_table, records
+from evals.report.section import Block, Section, Sheet, Words
+from evals.tables import Table, cost_table, count, decision_table, percentage, records
 
 _LEAD = (
-    "A failure is never a click and never a silent no-click: it is counted here and decided by the "
-    "declared fallback."
+    "A failure is never a click and never a silent no-click: it is counted here, and decided by "
+    "the declared fallback or, without one, left out."
 )
 
 
 def decided(contents: Contents) -> Section | None:
     """Failures of every model and run."""
-    blocks: list[Words | Sheet | Bullets] = []
+    blocks: list[Block] = []
     judgement, runs = contents.judgement, contents.runs
     if judgement is not None:
         rows = tuple(
-            (str(row["model"]), str(row["reason"]), f"{row['count']:,.0f}", _share(row["share"]))
+            (
+                str(row["model"]),
+                str(row["reason"]),
+                f"{row['count']:,.0f}",
+                percentage(row["share"]),
+            )
             for row in records(judgement.failures)
         )
         columns = ("model", "failed", "exposures", "share")
@@ -54,17 +57,7 @@ def cost(contents: Contents) -> Section | None:
 
 def _counted(frame: pd.DataFrame) -> Table:
     rows = tuple(
-        (str(name), *(_count(value) for value in row))
+        (str(name), *(count(value) for value in row))
         for name, row in zip(frame.index, frame.to_numpy(dtype=float), strict=True)
     )
     return Table("Cost", ("model", *(str(c).replace("_", " ") for c in frame.columns)), rows)
-
-
-def _count(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if value >= 100 or value.is_integer() else f"{value:,.1f}"
-
-
-def _share(share: float) -> str:
-    return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from evals import plots
 from evals.conclusions import Conclusions
 from evals.report.contents import Contents
-from evals.report.pivots import cell, pivot
+from evals.report.pivots import pivot
 from evals.report.section import Figures, Section, Sheet, Words, cautions
-from evals.tables import Table, number, p_value, records
+from evals.tables import Table, interval, number, p_value, percentage, records
 from evals.testers import RecommenderRanking
 from evals.wording.listing import listed
 
@@ -68,7 +68,7 @@ def _given(ranking: RecommenderRanking, judge: str) -> dict[str, float]:
 
 def _taus(ranking: RecommenderRanking) -> Table:
     rows = tuple(
-        (str(row["model"]), cell(row, "tau", 2), f"{row['same_best']:.0%}")
+        (str(row["model"]), interval(row, "tau", 2), percentage(row["same_best"]))
         for row in records(ranking.agreement)
     )
     columns = ("click model", "Kendall's τ to the log", "same best (of resamples)")
@@ -135,7 +135,7 @@ def _winners(found: Conclusions) -> Table:
                 str(row["model"]),
                 verdict,
                 str(row["runner_up"]),
-                cell(row, "margin", digits, signed=True),
+                interval(row, "margin", digits, signed=True),
                 p_value({"p_corrected": row["p_corrected"]}),
             )
         )

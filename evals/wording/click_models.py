@@ -9,17 +9,10 @@ from typing import Any
 import numpy as np
 
 from evals.judgement import Judgement
-from evals.tables import number, records
+from evals.measures import LOWER_IS_BETTER
+from evals.tables import interval, records
 from evals.wording.listing import listed
 
-_LOWER_IS_BETTER = {
-    "log_loss",
-    "brier",
-    "calibration_error",
-    "total_variation",
-    "jensen_shannon",
-    "truth_gap",
-}
 _SAYINGS = {
     "auc": ("tells clicks from no-clicks best", "AUC"),
     "log_loss": ("has the probabilities nearest to what users did", "log-loss"),
@@ -32,13 +25,15 @@ def headline(judgement: Judgement, baselines: Sequence[str]) -> str:
     best, *others = _ranked(judgement, "auc")
     if not others:
         return f"{best} tells clicks from no-clicks with an AUC of {_value(judgement, best, 'auc')}"
-    rivals = [m for m in baselines if m in others]
+    rivals = [m for m in baselines if m in others and best not in baselines]
     own = [m for m in judgement.models if m not in baselines]
     if best in baselines and own:
         ahead = [m for m in own if _compared(judgement, "auc", best, m) > 0]
         if len(ahead) == len(own):
             return f"No click model beats {best}, a baseline, at telling clicks from no-clicks"
-        return "No click model is shown to beat the baselines at telling clicks from no-clicks"
+        return (
+            f"No click model is shown to beat {best}, a baseline, at telling clicks from no-clicks"
+        )
     if rivals and all(_compared(judgement, "auc", best, m) > 0 for m in rivals):
         return f"{best} tells clicks from no-clicks better than every baseline"
     if all(_compared(judgement, "auc", best, m) > 0 for m in others):
@@ -59,7 +54,7 @@ def lead(judgement: Judgement) -> str:
     text += f", over {log.n_users:,} users and {len(log):,} logged exposures."
     row = _row(judgement, best, "click_rate_ratio")
     if row is not None:
-        text += f" {best} expects {_ratio(row)} clicks for each one logged."
+        text += f" {best} expects {interval(row, 'value', 2)} clicks for each one logged."
     return text
 
 
@@ -75,15 +70,14 @@ def findings(judgement: Judgement, baselines: Sequence[str]) -> list[str]:
         for m in judgement.models
         if (row := _row(judgement, m, "click_rate_ratio")) is not None
     ]
-    off = [f"{m} {_ratio(row)}" for m, row in rows if row["low"] > 1 or row["high"] < 1]
+    off = [
+        f"{m} {interval(row, 'value', 2)}" for m, row in rows if row["low"] > 1 or row["high"] < 1
+    ]
     if off:
         out.append(f"For each logged click they expect too many or too few: {', '.join(off)}.")
-    out += [
-        _against(judgement, model, [b for b in baselines if b in judgement.models])
-        for model in judgement.models
-        if baselines and model not in baselines
-    ]
-    return out
+    rivals = [b for b in baselines if b in judgement.models]
+    own = [model for model in judgement.models if model not in rivals]
+    return [*out, *(_against(judgement, model, rivals) for model in own if rivals)]
 
 
 def _leader(judgement: Judgement, measure: str, order: list[str]) -> str:
@@ -122,7 +116,7 @@ def _compared(judgement: Judgement, measure: str, model: str, other: str) -> int
     By the corrected p-value where the two were compared; else by their intervals lying apart,
     which asks for more.
     """
-    sign = -1 if measure in _LOWER_IS_BETTER else 1
+    sign = -1 if measure in LOWER_IS_BETTER else 1
     table = judgement.differences
     for one, two, turn in ((model, other, 1), (other, model, -1)):
         pair = (table["measure"] == measure) & (table["model"] == one) & (table["base"] == two)
@@ -141,7 +135,7 @@ def _ranked(judgement: Judgement, measure: str) -> list[str]:
     """The models that have the measure, best first."""
     table = judgement.measures
     known = table[(table["measure"] == measure) & table["value"].notna()]
-    best_first = known.sort_values("value", ascending=measure in _LOWER_IS_BETTER, kind="stable")
+    best_first = known.sort_values("value", ascending=measure in LOWER_IS_BETTER, kind="stable")
     return [str(m) for m in best_first["model"]] or list(judgement.models[:1])
 
 
@@ -155,13 +149,4 @@ def _value(judgement: Judgement, model: str, measure: str) -> str:
     row = _row(judgement, model, measure)
     if row is None:
         return "unknown"
-    if not math.isfinite(row["low"]):
-        return number(row["value"], 3)
-    return f"{number(row['value'], 3)} [{number(row['low'], 3)}, {number(row['high'], 3)}]"
-
-
-def _ratio(row: dict[str, Any]) -> str:
-    text = number(row["value"], 2)
-    if not math.isfinite(row["low"]):
-        return text
-    return f"{text} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
+    return interval(row, "value", 3)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from evals.conclusions import Conclusions
 from evals.probes import Probes
-from evals.tables import number, records
+from evals.tables import interval, number, records
 from evals.testers import RecommenderRanking
 from evals.wording.listing import listed
 
@@ -23,7 +22,7 @@ def ranked(ranking: RecommenderRanking) -> list[str]:
     not_shown = [str(r["model"]) for r in rows if not r["low"] > 0]
     out = []
     if order:
-        each = [f"{r['model']} (Kendall's τ {_interval(r, 'tau')})" for r in order]
+        each = [f"{r['model']} (Kendall's τ {interval(r, 'tau', 2)})" for r in order]
         out.append(f"Recommenders are ranked in the log's direction by {listed(each)}.")
     if not_shown:
         out.append(f"No agreement with the log's ranking can be shown for {listed(not_shown)}.")
@@ -40,7 +39,8 @@ def concluded(found: Conclusions) -> list[str]:
         if not decided:
             text = f"On {metric} no click model decides which method wins."
         elif len(winners) == 1 and len(decided) == len(rows):
-            text = f"{winners[0]} wins {metric} before every click model."
+            every = "every click model" if len(rows) > 1 else rows[0]["model"]
+            text = f"{winners[0]} wins {metric} before {every}."
         elif len(winners) == 1:
             text = (
                 f"{winners[0]} wins {metric} before {len(decided)} of {len(rows)} click models; "
@@ -53,11 +53,11 @@ def concluded(found: Conclusions) -> list[str]:
             text = f"Which method wins {metric} depends on the click model: {'; '.join(each)}."
         out.append(text)
     reversed_pairs = found.pairs[found.pairs["reversed"] > 0]
-    if len(found.pairs):
+    if len(found.pairs) and len(found.models) > 1:
+        n, turned = len(found.pairs), len(reversed_pairs)
         out.append(
-            f"Of {len(found.pairs)} differences that {found.base} decides, "
-            f"{len(reversed_pairs)} turn{'s' * (len(reversed_pairs) == 1)} round before some other "
-            "click model."
+            f"Of {n} difference{'s' * (n != 1)} that {found.base} decides, {turned} "
+            f"turn{'s' * (turned == 1)} round before some other click model."
         )
     return out
 
@@ -98,10 +98,3 @@ def _most(rows: Sequence[dict[str, float]]) -> str:
     if not each:
         return ""
     return f": {'most of all ' if len(told) > len(most) else ''}{listed(each)}"
-
-
-def _interval(row: dict[str, float], name: str) -> str:
-    text = number(row[name], 2)
-    if not math.isfinite(row["low"]):
-        return text
-    return f"{text} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
