@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.protocol import NudgingProtocol
@@ -77,6 +85,12 @@ class DistributionConfig(_Section):
     preset: Literal["auto", "fitted", "paper", "released-code"] = "auto"
     w: float | None = None
     b: float | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.w is None) != (self.b is None):
+            raise ValueError("give both w and b, or neither")
+        return self
 
 
 class VectorConfig(_Section):
@@ -217,4 +231,5 @@ def _explain(
     if fault["type"] == "literal_error":
         known = str(fault["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         return UnknownNameError(f"{'.'.join(place)} in {origin},", str(fault["input"]), known)
-    return ConfigError(f"{origin}: {'.'.join(place)} = {fault['input']!r}: {fault['msg']}.")
+    message = fault["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{origin}: {'.'.join(place)} = {fault['input']!r}: {message}.")

@@ -11,10 +11,14 @@ import pandas as pd
 import pytest
 from report_visit import Visit
 
-from evals.report import Contents
 from simulator.data import dataset_spec, load_dataset
 from simulator.errors import ConfigError, UnknownNameError
-from simulator.experiment.comparing import ComparisonSettings, whole_slates, with_runs
+from simulator.experiment.comparing import (
+    ComparisonSettings,
+    compare_click_models,
+    contents_of_runs,
+    whole_slates,
+)
 from simulator.runlog import Run
 
 Command = Callable[..., tuple[int, str, str]]
@@ -57,9 +61,14 @@ def test_runs_of_other_data_do_not_join_click_models() -> None:
         {"user": [0], "target": [1], "similarity": [0.1], "rank": [3], "known": [False]}
     )
     run = Run({"config": {"data": "ml-100k"}}, episodes, shown, {})
-    with pytest.raises(ConfigError, match="judged on demo, but the runs were played on ml-100k"):
-        with_runs(Contents(data="demo"), [run], draws=100)
-    assert with_runs(Contents(), [run], draws=100).data == "ml-100k"
+    played_on = contents_of_runs([run], draws=100).data
+    assert played_on == "ml-100k"
+    for data in ("demo", "upworthy"):
+        settings = ComparisonSettings.read(["agent"], {"data": data})
+        told: list[str] = []
+        with pytest.raises(ConfigError, match=f"judged on {data}, but the runs were .* ml-100k"):
+            compare_click_models(settings, played_on=played_on, say=told.append)
+        assert not told  # nothing has been asked or trained
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,7 @@ def test_runs_of_other_data_do_not_join_click_models() -> None:
         (("agnet",), "neither a run directory nor a click model"),
         (("agent:modle=pocket",), "Unknown setting of agent"),
         (("agent", "--without", "everything"), "recommenders"),
+        (("distribution:w=5",), "both w and b"),
         (("agent", "--data", "lastfm-x"), "Unknown data set"),
         (("distribution:paper", "--data", "upworthy"), "headline tests have no users"),
     ],

@@ -37,9 +37,8 @@ def test_fitting_and_judging_share_neither_users_nor_the_past() -> None:
 def test_the_distribution_preset_follows_the_log(data: Dataset) -> None:
     given = RunConfig.read(None, {"distribution.w": 2.0, "distribution.b": 0.5})
     assert make_distribution(given, data, nothing) == DistributionClicks(2.0, 0.5)
-    half = RunConfig.read(None, {"distribution.w": 2.0})
     with pytest.raises(ConfigError, match="both w and b"):
-        make_distribution(half, data, nothing)
+        RunConfig.read(None, {"distribution.w": 2.0})
     fitted = RunConfig.read(None, {"distribution.preset": "fitted"})
     with pytest.raises(ConfigError, match="no logged no-clicks to fit"):
         make_distribution(fitted, replace(data, log=None), nothing)

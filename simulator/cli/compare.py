@@ -83,15 +83,17 @@ def compare(
     from simulator.experiment.comparing import (
         ComparisonSettings,
         compare_click_models,
-        data_of,
-        with_runs,
+        contents_of_runs,
     )
 
     runs, names = _sorted_out(subjects or [])
-    contents, comparison = Contents(), None
+    contents = Contents()
+    if runs:  # first, since runs that cannot be paired should not wait for models to answer
+        contents = contents_of_runs([run for _, run in runs], shared=shared, draws=draws)
+    comparison = contents.runs
     if names or data or not runs:
         flags = {
-            "data": data or data_of([run for _, run in runs]) or "demo",
+            "data": data or contents.data or "demo",
             "seed": seed,
             "users": users,
             "targets": targets,
@@ -105,10 +107,8 @@ def compare(
             draws=draws,
             trained_until=trained_until,
         )
-        contents = compare_click_models(settings, say=say, bar=decisions_bar)
-    if runs:
-        contents = with_runs(contents, [run for _, run in runs], shared=shared, draws=draws)
-        comparison = contents.runs
+        judged = compare_click_models(settings, played_on=contents.data, say=say, bar=decisions_bar)
+        contents = replace(judged, runs=comparison or judged.runs)
     place = out or (runs[0][0] if runs else Path("runs") / f"compare-{contents.data}")
     if markdown or latex:
         for table in tables_of(contents):

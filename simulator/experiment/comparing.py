@@ -108,6 +108,7 @@ class ComparisonSettings:
 def compare_click_models(
     settings: ComparisonSettings,
     *,
+    played_on: str = "",
     say: Say = lambda _: None,
     bar: Bar = lambda _title, _total: nullcontext(lambda _clicks: None),
 ) -> Contents:
@@ -120,14 +121,17 @@ def compare_click_models(
 
     Args:
         settings: What is compared.
+        played_on: The data of runs that shall stand beside it; "" for none.
         say: Told what is going on.
         bar: Shows how far a long part is.
 
     Raises:
+        ConfigError: If the runs are of other data.
         NudgesimError: If the data has no log, or a model cannot be started.
     """
     config, resampling = settings.config, Bootstrap(settings.draws)
     if config.data == UPWORTHY:
+        _require_same_data(UPWORTHY, played_on)
         return compare_on_headlines(
             settings.subjects,
             headlines=settings.exposures,
@@ -137,6 +141,7 @@ def compare_click_models(
             bar=bar,
         )
     data = load_dataset(config.data)
+    _require_same_data(data.name, played_on)
     split = split_log(data)
     assert data.log is not None
     rows = whole_slates(data.log, split.judging, settings.exposures, config.seed)
@@ -205,26 +210,32 @@ def compare_click_models(
     )
 
 
-def with_runs(
-    contents: Contents, runs: Sequence[Run], *, shared: bool = False, draws: int = 2_000
-) -> Contents:
-    """A report's contents with runs side by side.
+def contents_of_runs(runs: Sequence[Run], *, shared: bool = False, draws: int = 2_000) -> Contents:
+    """A report's contents with runs side by side, and nothing else.
 
     Raises:
-        ConfigError: If the runs cannot be paired, or are of other data than the contents.
+        ConfigError: If the runs cannot be paired.
     """
-    comparison, played_on = compare(runs, shared=shared, bootstrap=Bootstrap(draws)), data_of(runs)
-    if contents.data and played_on and contents.data != played_on:
-        raise ConfigError(
-            f"The click models are judged on {contents.data}, but the runs were played on "
-            f"{played_on}; leave --data out, or compare them apart."
-        )
-    return replace(contents, data=contents.data or played_on, runs=comparison)
+    comparison = compare(runs, shared=shared, bootstrap=Bootstrap(draws))
+    return Contents(data=data_of(runs), runs=comparison)
 
 
 def data_of(runs: Sequence[Run]) -> str:
     """The data set that runs were played on; "" where they do not say."""
     return str(runs[0].manifest.get("config", {}).get("data", "")) if runs else ""
+
+
+def _require_same_data(judged_on: str, played_on: str) -> None:
+    """Refuse runs of other data, before any model is asked.
+
+    Raises:
+        ConfigError: If both are known and differ.
+    """
+    if played_on and played_on != judged_on:
+        raise ConfigError(
+            f"The click models are to be judged on {judged_on}, but the runs were played on "
+            f"{played_on}; leave --data out, or compare them apart."
+        )
 
 
 def whole_slates(log: ExposureLog, rows: IntArray, size: int, seed: int) -> IntArray:

@@ -84,8 +84,6 @@ def _distribution(config: RunConfig, data: Dataset, say: Say) -> DistributionCli
     settings = config.distribution
     if settings.w is not None and settings.b is not None:
         return DistributionClicks(settings.w, settings.b)
-    if settings.w is not None or settings.b is not None:
-        raise ConfigError("distribution: give both w and b, or neither.")
     preset = settings.preset
     if preset == "auto":
         preset = "fitted" if data.log is not None and data.log.observed else "released-code"
