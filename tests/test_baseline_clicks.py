@@ -305,6 +305,16 @@ class TestCascadeClicks:
         gap = model.decide(shown).probability - truth.decide(shown).probability
         assert np.abs(gap).mean() < 0.01
 
+    def test_a_place_below_the_log_is_reached_as_its_last_one_is(self) -> None:
+        shown, _, _ = slates_of(np.full(6, 0.4), 1, 6, seed=2)
+        attraction = ItemPopularity(np.full(6, 0.4), 0.4, 1.0)
+        model = CascadeClicks(
+            attraction, np.array([0.2, 0.3, 0.0]), np.array([0.9, 0.8, 0.0]), np.ones(3)
+        )
+        first, then = 0.4 * 0.2 + 0.6 * 0.9, 0.4 * 0.3 + 0.6 * 0.8
+        reached = np.cumprod([1, first, then, then, then, then])
+        assert model.decide(shown).probability == pytest.approx(0.4 * reached, rel=1e-5)
+
     def test_slates_of_one_click_are_read_to_the_first(self) -> None:
         """Craswell's cascade: certain to go on after none, to leave after a click."""
         shown, attracted, _ = slates_of(ATTRACTION, 4000, 4, seed=1)

@@ -68,8 +68,9 @@ class CascadeClicks:
         whole = np.flatnonzero(whole_above(shown))
         from_top = CascadeExamination(
             self.attraction,
-            after_click=reaching(self.after_click, shown),
-            after_no_click=reaching(self.after_no_click, shown),
+            # Nobody could go on from the last place of the log, which tells nothing of it.
+            after_click=reaching(self.after_click[:-1], shown),
+            after_no_click=reaching(self.after_no_click[:-1], shown),
         )
         return clicks.replace(whole, from_top.decide(shown.take(whole)))
 
