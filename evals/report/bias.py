@@ -106,24 +106,26 @@ def _sheets(probes: Probes, contents: Contents, place: int) -> list[Block]:
         "note",
     )
     name = f"probes{f'-{place + 1}' if place else ''}"
-    blocks: list[Block] = [
+    return [
         Words(probes.agent, "heading"),
         Sheet(Table(f"Bias probes of {probes.agent}", columns, rows, names=2), name),
+        *_worst(probes, contents, name),
     ]
-    if len(probes.worst) and contents.judgement is not None and contents.names is not None:
-        items = contents.judgement.log.shown.item
-        worst = probes.worst.head(_MOST_WORST)
-        moved = tuple(
-            (
-                contents.names[items[int(row["row"])]],
-                f"{row['probe']}: {row['variant']}",
-                number(row["probability"], 2),
-                number(row["probability_variant"], 2),
-            )
-            for row in records(worst)
+
+
+def _worst(probes: Probes, contents: Contents, name: str) -> tuple[Sheet, ...]:
+    """The decisions that moved most, by title; none where nobody knows what was shown."""
+    if contents.judgement is None or contents.names is None or probes.worst.empty:
+        return ()
+    items = contents.judgement.log.shown.item
+    rows = tuple(
+        (
+            contents.names[items[int(row["row"])]],
+            f"{row['probe']}: {row['variant']}",
+            number(row["probability"], 2),
+            number(row["probability_variant"], 2),
         )
-        head = ("shown", "probe", "P as is", "P of the variant")
-        blocks.append(
-            Sheet(Table("Moved most", head, moved, names=2), f"{name}-worst", folded=True)
-        )
-    return blocks
+        for row in records(probes.worst.head(_MOST_WORST))
+    )
+    columns = ("shown", "probe", "P as is", "P of the variant")
+    return (Sheet(Table("Moved most", columns, rows, names=2), f"{name}-worst", folded=True),)

@@ -140,7 +140,7 @@ def _winners(found: Conclusions) -> Table:
             )
         )
     columns = ("metric", "click model", "wins", "runner-up", "margin", "p")
-    return Table("Which method wins", columns, tuple(rows), names=4)
+    return Table("Which method wins (p: Holm-corrected)", columns, tuple(rows), names=4)
 
 
 def _pairs(found: Conclusions) -> tuple[Words | Sheet, ...]:
