@@ -96,7 +96,8 @@ class Run:
         """Read a run directory.
 
         Raises:
-            RunError: If it is not one, or holds no finished round.
+            RunError: If it is not one, holds no finished round, or one of its files is missing or
+                lacks a column.
         """
         log = RunLog(Path(path))
         manifest = log.read_json("manifest.json")
@@ -105,14 +106,33 @@ class Run:
             raise RunError(f"{path}: no round is finished yet; run it again to go on.")
         return cls(
             manifest=manifest,
-            episodes=pd.read_parquet(log.path / "episodes.parquet"),
+            episodes=_read_table(log.path / "episodes.parquet", EPISODE_COLUMNS),
             exposures=pd.concat(
-                [pd.read_parquet(log.round_path(r)) for r in rounds], ignore_index=True
+                [_read_table(log.round_path(r), EXPOSURE_COLUMNS) for r in rounds],
+                ignore_index=True,
             ),
             cost=log.read_json("cost.json"),
             path=log.path,
-            titles=pd.read_parquet(log.path / "items.parquet")["title"].tolist(),
+            titles=_read_table(log.path / "items.parquet", ("title",))["title"].tolist(),
         )
+
+
+def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of a run, with these columns and perhaps more.
+
+    Raises:
+        RunError: If it cannot be read, or lacks a column.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is missing or damaged; repeat the run.") from error
+    if lacking := [name for name in columns if name not in table]:
+        raise RunError(
+            f"{path} has no column {', '.join(lacking)}: another version of nudgesim wrote it. "
+            "Repeat the run."
+        )
+    return table
 
 
 class RunLog:

@@ -19,7 +19,7 @@ from simulator.experiment.comparing import (
     contents_of_runs,
     whole_slates,
 )
-from simulator.runlog import Run
+from simulator.runlog import EPISODE_COLUMNS, EXPOSURE_COLUMNS, Run
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -69,6 +69,41 @@ def test_runs_of_other_data_do_not_join_click_models() -> None:
         with pytest.raises(ConfigError, match=f"judged on {data}, but the runs were .* ml-100k"):
             compare_click_models(settings, played_on=played_on, say=told.append)
         assert not told  # nothing has been asked or trained
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("rounds/round-001.parquet", "missing or damaged"),
+        ("items.parquet", "missing or damaged"),
+        ("episodes.parquet", "no column similarity"),
+    ],
+)
+def test_a_damaged_run_is_refused_by_file(
+    command: Command, tmp_path: Path, file: str, says: str
+) -> None:
+    folder = tmp_path / "run"
+    (folder / "rounds").mkdir(parents=True)
+    (folder / "state").mkdir()
+    for name in ("manifest.json", "cost.json"):
+        (folder / name).write_text("{}")
+    (folder / "state" / "round-001.npz").touch()
+    columns = {
+        "rounds/round-001.parquet": EXPOSURE_COLUMNS,
+        "items.parquet": ("title",),
+        "episodes.parquet": EPISODE_COLUMNS,
+    }
+    for name, kept in columns.items():
+        pd.DataFrame({column: [0] for column in kept}).to_parquet(folder / name)
+    if says == "missing or damaged":
+        (folder / file).write_bytes(b"PAR1 cut off")
+    else:
+        pd.DataFrame({"user": [0], "target": [0]}).to_parquet(folder / file)
+    code, _, errors = command("compare", str(folder))
+    told = " ".join(errors.split())
+    assert code == 2
+    assert Path(file).name in told
+    assert says in told
 
 
 @pytest.mark.parametrize(
