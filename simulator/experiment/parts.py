@@ -8,7 +8,6 @@ from recommender import IPG, Arousal, ITMPRec, NextItem, PopularItems, RandomIte
 from simulator.clicks import DistributionClicks
 from simulator.config import RunConfig
 from simulator.domain import Dataset
-from simulator.errors import ConfigError
 from simulator.experiment.planners import irn, llm_ipp
 from simulator.experiment.sequence import intentions, representation
 from simulator.experiment.split import split_log
