@@ -72,6 +72,24 @@ def test_settings_are_multiplied(command: Command) -> None:
     }
 
 
+def test_the_incumbent_stays_one_that_is_named_again(command: Command) -> None:
+    command("prompts", "new", "mine")
+    names = ("mine.j2", "movies/click-en")
+    code, out, _ = command("prompts", "eval", *names, "--exposures", "100", "--export", "e.csv")
+    assert code == 0
+    assert "Δ to movies/click-en" in " ".join(out.split())
+    gaps = pd.read_csv("e.csv", index_col=0)["log_loss_difference"]
+    assert gaps.isna().to_dict() == {"mine": False, "movies/click-en": True}
+
+
+def test_exchanged_labels_are_said_to_be(command: Command) -> None:
+    labels = ("--labels", "no/yes", "--exposures", "100", "--export", "e.csv")
+    assert command("prompts", "eval", *labels)[0] == 0
+    assert "movies/click-en [no to click, yes to skip, against the words]" in set(
+        pd.read_csv("e.csv")["variant"]
+    )
+
+
 def test_several_models_follow_each_other(command: Command) -> None:
     models = ("--model", "one", "--model", "two")
     code, out, _ = command("prompts", "eval", *models, "--exposures", "100", "--export", "e.csv")
@@ -98,6 +116,7 @@ def test_a_sweep_finds_the_best_and_saves_it(command: Command, tmp_path: Path) -
     assert "% saved" in out
     assert "Spread of movies/click-en [newest first]" in out
     assert "to the incumbent is larger than the spread" in out
+    assert "is chosen on the users it is judged on" in " ".join(errors.split())
     saved = load_template(tmp_path / "best.j2")
     assert "newest first" in saved.text
     assert len(load_examples(tmp_path / "best.yaml")) == 2
@@ -160,7 +179,9 @@ def test_a_faulty_template_is_told_where(
     assert re.search(message, errors), errors
 
 
-def test_what_cannot_be_done_is_refused(command: Command, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_refused(
+    command: Command, tmp_path: Path, scripted: ScriptedEngine
+) -> None:
     command("prompts", "new", "mine")
     code, _, errors = command("prompts", "new", "mine")
     assert code == 2
@@ -174,12 +195,14 @@ def test_what_cannot_be_done_is_refused(command: Command, tmp_path: Path) -> Non
         (("eval", "none.j2"), "cannot read the template"),
         (("eval", "--export", "board.xls"), "kind of file '.xls'"),
         (("sweep", "--axes", "wordings"), "Did you mean 'wording'"),
+        (("serve", "--port", "99999"), "65535"),
         (("board", "--sort", "accuracy"), "Unknown column 'accuracy'"),
         (("eval", "#x"), "write # and the number"),
     ):
         code, _, errors = command("prompts", *arguments, "--book", "b.sqlite")
         assert code == 2, arguments
         assert message in errors
+    assert not scripted.prompts  # all of it is told before anybody is asked
     (tmp_path / "noise.sqlite").write_bytes(b"noise " * 1000)
     code, _, errors = command("prompts", "board", "--book", "noise.sqlite")
     assert code == 2

@@ -230,3 +230,9 @@ def test_the_pocket_agent_in_the_demo_world(tmp_path: Path) -> None:
     assert again.costs["asked"].sum() == 0
     assert again.value(blind, "log_loss") == found.value(blind, "log_loss")
     assert "trained on the development users" in found.cautions[0]
+
+
+def test_a_calibration_is_refused(data: Dataset) -> None:
+    settings = AgentConfig(calibration="fitted.json")
+    with pytest.raises(ConfigError, match="a calibration belongs to one of them"):
+        Lab(world(data), settings, engine=ScriptedEngine(0.5))  # type: ignore[arg-type]

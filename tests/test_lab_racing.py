@@ -126,6 +126,22 @@ def test_a_gain_within_the_spread_is_called_that(data: Dataset, tmp_path: Path) 
     assert "is larger than the spread" in moved.sentence(-2 * deviation, "log_loss")
 
 
+def test_what_fails_often_is_no_part_of_the_spread(data: Dataset, tmp_path: Path) -> None:
+    lab, _ = open_lab(
+        data,
+        tmp_path,
+        knowing({"newest first": 1.0}),
+        mass=lambda text: 0.1 if "newest" in text and '"Film 1' in text[-40:] else 0.9,
+    )
+    moved = spread(lab, lab.variant(examples="none"), exposures=200)
+    failing = "movies/click-en [newest first, examples none]"
+    found = moved.evaluation
+    assert found.judged(failing)
+    assert found.fails_often(failing)
+    assert moved.judged == sum(found.judged(n) and not found.fails_often(n) for n in found.variants)
+    assert moved.moved["log_loss"].lowest > found.value(failing, "log_loss")
+
+
 def test_the_spread_of_a_variant_keeps_its_name(data: Dataset, tmp_path: Path) -> None:
     lab, _ = open_lab(data, tmp_path, 0.4)
     short = next(

@@ -50,6 +50,7 @@ def test_exchanged_words_keep_the_meaning_only_where_they_have_none(lab: Lab) ->
     assert not effect[("0", "1")]
     swapped = next(v for v in variants if v.template.labels.pair == ("no", "yes"))
     assert "no to click or yes to skip" in swapped.static
+    assert swapped.name == "movies/click-en [no to click, yes to skip, against the words]"
 
 
 def test_what_each_axis_does(lab: Lab) -> None:

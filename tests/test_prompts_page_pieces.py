@@ -175,6 +175,14 @@ def test_a_file_is_saved_inside_of_its_folder_only(tmp_path: Path) -> None:
     assert file.path.read_bytes() != before == load_template(SHIPPED).path.read_bytes()
 
 
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = TemplateFile(tmp_path / "mine.j2", "text", tmp_path)
+    (tmp_path / "folder.j2").mkdir()
+    with pytest.raises(ConfigError, match=r"folder\.j2 cannot be written .*another name"):
+        file.save("text", "folder", overwrite=True)
+    assert file.path.name == "mine.j2"
+
+
 def test_what_others_wrote_is_replaced_only_on_demand(tmp_path: Path) -> None:
     path = tmp_path / "mine.j2"
     path.write_text(TEXT)

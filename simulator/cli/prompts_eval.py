@@ -109,7 +109,7 @@ def _variants(
     pairs: Sequence[tuple[str, str]],
 ) -> list[Variant]:
     """The incumbent, and all templates times few-shot settings and label words."""
-    from simulator.lab.variants import Change
+    from simulator.lab.axes import relabelled
 
     out = [lab.variant(incumbent, examples[0])]
     for template in templates:
@@ -117,13 +117,12 @@ def _variants(
             variant = lab.variant(template, setting)
             own = variant.template.labels.pair
             for click, skip in pairs or [own]:
-                change = Change("labels", f"{click} to click, {skip} to skip", "same meaning")
-                if (click, skip) != own:
-                    answered = variant.template.with_labels(click, skip)
-                    out.append(variant.changed(change, template=answered))
-                else:
-                    out.append(variant)
-    return list({(v.template.sha256, v.static_sha256): v for v in reversed(out)}.values())[::-1]
+                same = (click, skip) == own
+                out.append(variant if same else relabelled(variant, click, skip))
+    kept: dict[tuple[str, str], Variant] = {}
+    for variant in out:  # the incumbent stays first, also where it is named again
+        kept.setdefault((variant.template.sha256, variant.static_sha256), variant)
+    return list(kept.values())
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from prompts import Template
     from simulator.lab import Evaluation, Lab
 
+
+def _known_kind(path: Path | None) -> Path | None:
+    """Refuse an export's kind before a model is loaded for it."""
+    if path is not None:
+        from simulator.lab.exporting import check_kind
+
+        check_kind(path)
+    return path
+
+
 Templates = Annotated[
     list[str] | None,
     typer.Argument(help="Templates' names, .j2 files, or #12 for a prompt in the lab book."),
@@ -48,7 +58,8 @@ BookFile = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of samples and drawn examples.")]
 Export = Annotated[
-    Path | None, typer.Option(help="Write the table too: .csv, .md, .tex or .parquet.")
+    Path | None,
+    typer.Option(help="Write the table too: .csv, .md, .tex or .parquet.", callback=_known_kind),
 ]
 
 

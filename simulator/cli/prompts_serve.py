@@ -39,7 +39,7 @@ def serve(
     cache: Cache = "auto",
     book: BookFile = None,
     seed: Annotated[int, typer.Option(help="Of the users shown, and of samples.")] = 0,
-    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8765,
+    port: Annotated[int, typer.Option(help="0 takes any that is free.", min=0, max=65535)] = 8765,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Write a prompt on a local page: what the model reads, and what it makes of it, as you type.

@@ -35,8 +35,8 @@ def sweep(
     axes: Annotated[
         str,
         typer.Option(
-            help="Which, parted by commas: " + "labels,examples,balance,order,"
-            "history,direction,categories,wording."
+            help="Which, parted by commas: labels, examples, balance, order, history, direction, "
+            "categories, wording."
         ),
     ] = "examples,balance,order,history,direction,categories,wording,labels",
     data: Data = "demo",
@@ -74,14 +74,16 @@ def sweep(
     """
     from simulator.lab import race as run_race
     from simulator.lab import spread, sweep_variants
+    from simulator.lab.axes import check_axes
     from simulator.lab.saving import save_prompt
     from simulator.lab.tables import evaluation_table, race_table, refusals, spread_table
 
+    chosen = [axis.strip() for axis in axes.split(",") if axis.strip()]
+    check_axes(chosen)
     settings = {"model": model, "engine": engine, "urls": url or None, "examples": examples}
     loaded = template_of(template, book)
     with lab_of(data, book, seed, cache=cache, minimum_mass=minimum_mass, **settings) as lab:
         base = lab.variant(loaded)
-        chosen = [axis.strip() for axis in axes.split(",") if axis.strip()]
         variants = sweep_variants(lab, base, chosen, crossed=crossed)
         say(f"{len(variants)} variants of {base.name}")
         with steps_bar("asking") as bar:
@@ -103,6 +105,10 @@ def sweep(
                 console.print(Text(f"Note: {line}", style="yellow"))
         print_table(evaluation_table(found))
         print_notes(found)
+        if save is not None:
+            for path in save_prompt(found.variants[best], save, Path.cwd()):
+                say(f"written to {path}")
+        write_export(found.board(), [evaluation_table(found)], export)
         with steps_bar("spread") as bar:
             moved = spread(
                 lab,
@@ -116,7 +122,8 @@ def sweep(
             for measure in ("log_loss", "auc"):
                 gain = found.value(best, measure) - found.value(found.incumbent, measure)
                 console.print(Text(moved.sentence(gain, measure)))
-        if save is not None:
-            for path in save_prompt(found.variants[best], save, Path.cwd()):
-                say(f"written to {path}")
-        write_export(found.board(), [evaluation_table(found)], export)
+            say(
+                f"the best of {len(variants)} is chosen on the users it is judged on, and a race's "
+                "p-values count its last rung only: both flatter it; "
+                "`nudgesim prompts eval --test` tells"
+            )

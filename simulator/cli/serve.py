@@ -38,7 +38,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Other than this machine's own needs a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8100,
+    port: Annotated[int, typer.Option(help="0 takes any that is free.", min=0, max=65535)] = 8100,
     max_rows: Annotated[int, typer.Option(help="Exposures in one request.")] = 1_024,
     batch_rows: Annotated[int, typer.Option(help="Exposures that the engine gets at a time.")] = (
         1_024

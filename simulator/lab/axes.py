@@ -37,17 +37,25 @@ Axis = Callable[[Lab, Variant], Iterator[Variant]]
 
 
 def _labels(lab: Lab, base: Variant) -> Iterator[Variant]:
-    language = base.template.front_matter.language
-    own = base.template.labels.pair
-    pairs: dict[tuple[str, str], Effect] = {}
-    for click, skip in (*LABELS.get(language[:2], LABELS["en"]), *NEUTRAL):
-        neutral = (click, skip) in NEUTRAL
-        pairs[click, skip] = "same meaning"
-        pairs[skip, click] = "same meaning" if neutral else "against the words"
-    for (click, skip), effect in pairs.items():
-        if (click, skip) != own:
-            change = Change("labels", f"{click} to click, {skip} to skip", effect)
-            yield base.changed(change, template=base.template.with_labels(click, skip))
+    for one, other in (*_own_words(base), *NEUTRAL):
+        for click, skip in ((one, other), (other, one)):
+            if (click, skip) != base.template.labels.pair:
+                yield relabelled(base, click, skip)
+
+
+def relabelled(base: Variant, click: str, skip: str) -> Variant:
+    """A variant answered in other words; exchanged `LABELS` go against theirs, and say so."""
+    said = f"{click} to click, {skip} to skip"
+    effect: Effect = "same meaning"
+    if (skip, click) in _own_words(base):
+        said, effect = f"{said}, against the words", "against the words"
+    change = Change("labels", said, effect)
+    return base.changed(change, template=base.template.with_labels(click, skip))
+
+
+def _own_words(base: Variant) -> Sequence[tuple[str, str]]:
+    """The pairs of `LABELS` in a variant's language."""
+    return LABELS.get(base.template.front_matter.language[:2], LABELS["en"])
 
 
 def _examples(lab: Lab, base: Variant) -> Iterator[Variant]:
@@ -185,9 +193,7 @@ def sweep_variants(
         UnknownNameError: If there is no such axis.
         ConfigError: If no axis varies the base.
     """
-    for axis in axes:
-        if axis not in AXES:
-            raise UnknownNameError("axis", axis, AXES)
+    check_axes(axes)
     out = [base]
     for axis in axes:
         made = [v for start in (out if crossed else [base]) for v in AXES[axis](lab, start)]
@@ -203,6 +209,17 @@ def sweep_variants(
             f"axes of {', '.join(AXES)}."
         )
     return out
+
+
+def check_axes(axes: Sequence[str]) -> None:
+    """Refuse what is no axis, before a model is loaded for it.
+
+    Raises:
+        UnknownNameError: If there is no such axis.
+    """
+    for axis in axes:
+        if axis not in AXES:
+            raise UnknownNameError("axis", axis, AXES)
 
 
 def _with_examples(lab: Lab, base: Variant, shown: str) -> tuple[Example, ...] | None:

@@ -76,17 +76,16 @@ class Evaluation:
         """Whether a variant could be asked and judged."""
         return bool((self.measures["variant"] == variant).any())
 
+    def fails_often(self, variant: str) -> bool:
+        """Whether a judged variant failed in more than `MOST_FAILURES` of its decisions."""
+        return float(self.costs["failures"][variant]) > MOST_FAILURES * len(self.log)
+
     def ranking(self, measure: str = "log_loss") -> list[str]:
         """The judged variants, best first, equal ones as given; those that fail too often last."""
         names = [name for name in self.variants if self.judged(name)]
         sign = 1 if measure in LOWER_IS_BETTER else -1
-        most = MOST_FAILURES * len(self.log)
         return sorted(
-            names,
-            key=lambda name: (
-                float(self.costs["failures"][name]) > most,
-                sign * self.value(name, measure),
-            ),
+            names, key=lambda name: (self.fails_often(name), sign * self.value(name, measure))
         )
 
     def board(self) -> pd.DataFrame:

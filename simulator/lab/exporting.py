@@ -14,6 +14,16 @@ from simulator.files import atomic_write, write_text
 _KINDS = (".csv", ".md", ".parquet", ".tex")
 
 
+def check_kind(path: Path) -> None:
+    """Refuse a file of another kind, before a model is asked for what goes into it.
+
+    Raises:
+        UnknownNameError: If it ends in none of .csv, .md, .tex and .parquet.
+    """
+    if path.suffix not in _KINDS:
+        raise UnknownNameError("kind of file", path.suffix or path.name, _KINDS)
+
+
 def write_board(board: pd.DataFrame, tables: Sequence[Table], path: Path) -> None:
     """Write a board.
 
@@ -25,6 +35,7 @@ def write_board(board: pd.DataFrame, tables: Sequence[Table], path: Path) -> Non
     Raises:
         UnknownNameError: If it ends otherwise.
     """
+    check_kind(path)
     match path.suffix:
         case ".csv":
             write_text(path, board.to_csv(lineterminator="\n"))
@@ -35,5 +46,3 @@ def write_board(board: pd.DataFrame, tables: Sequence[Table], path: Path) -> Non
             write_text(path, "\n".join(map(markdown_table, tables)))
         case ".tex":
             write_text(path, "\n".join(map(latex_table, tables)))
-        case other:
-            raise UnknownNameError("kind of file", other or path.name, _KINDS)

@@ -47,7 +47,7 @@ class Lab:
 
     Args:
         data: With a log.
-        settings: Model, engine, cache, mode and template.
+        settings: Model, engine, cache, mode and template; without calibration.
         seed: Of samples and examples.
         book: Where evaluations are entered; None keeps no book, and then the test users are out of
             reach.
@@ -56,7 +56,7 @@ class Lab:
     All are attributes too.
 
     Raises:
-        ConfigError: If the data has no log, or too few users.
+        ConfigError: If the data has no log, or too few users, or the settings have a calibration.
         EngineError: If the engine cannot be started.
     """
 
@@ -71,6 +71,12 @@ class Lab:
     ) -> None:
         self.data = data
         self.settings = settings or AgentConfig()
+        if self.settings.calibration != "none":
+            raise ConfigError(
+                "The lab varies prompts, and a calibration belongs to one of them; leave "
+                "agent.calibration out. `nudgesim prompts calibrate` shows what a calibration "
+                "does, and `nudgesim compare agent:calibration=FILE` judges a calibrated agent."
+            )
         self.seed = seed
         self.book = book
         self._samples = Samples(data, seed)

@@ -44,7 +44,7 @@ class Spread:
     Attributes:
         prompt: Its name.
         evaluation: The prompt, as incumbent, and its variants.
-        judged: How many of them could be judged, the prompt included.
+        judged: How many of them could be judged and seldom fail, the prompt included.
         moved: By measure: auc and log_loss.
     """
 
@@ -105,11 +105,13 @@ def spread(
         bootstrap=bootstrap,
         progress=progress,
     )
-    judged = [name for name in evaluation.variants if evaluation.judged(name)]
+    # What is left of a variant that fails often may be the easy rows: no figure beside the others'.
+    base, *others = evaluation.variants
+    judged = [base] + [n for n in others if evaluation.judged(n) and not evaluation.fails_often(n)]
     if len(judged) < 2:
         raise ConfigError(
-            f"No other way of asking {variant.name} could be judged, so its spread is unknown: "
-            f"{'; '.join(evaluation.refused.values())}."
+            f"No other way of asking {variant.name} could be judged or seldom fails, so its spread "
+            f"is unknown. {' '.join(evaluation.refused.values())}".rstrip()
         )
     moved = {}
     for measure in COMPARED:

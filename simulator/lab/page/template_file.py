@@ -57,7 +57,8 @@ class TemplateFile:
             "", or a question that the author must answer with `overwrite` first.
 
         Raises:
-            ConfigError: If the file is shipped, or the name is no file's inside the folder.
+            ConfigError: If the file is shipped or cannot be written, or the name is no file's
+                inside the folder.
         """
         path = self._named(name) if name else self.path
         if path.is_relative_to(_SHIPPED):
@@ -70,7 +71,12 @@ class TemplateFile:
             if not mine:
                 changed = "was changed by another program" if path == self.path else "exists"
                 return f"{path.name} {changed}. Replace what stands in it?"
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except OSError as error:
+            raise ConfigError(
+                f"{path} cannot be written ({error.strerror}); choose another name."
+            ) from error
         self.path, self.text = path, text
         return ""
 
