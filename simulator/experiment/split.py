@@ -55,8 +55,9 @@ def split_log(data: Dataset) -> LogSplit:
     log = data.log
     if log is None:
         raise ConfigError(
-            f"{data.name} has no logged no-clicks to fit a click model to or judge it by; choose "
-            "--distribution paper or released-code, or give w and b."
+            f"{data.name} has no logged no-clicks to fit a click model to or judge it by. Take "
+            "data that has (`nudgesim data list`); a run goes on without a fit by --distribution "
+            "paper or released-code, or by w and b."
         )
     cut = _cuts(log, data.n_users)
     early = data.interactions.take(data.interactions.time < cut[data.interactions.user])
