@@ -36,7 +36,7 @@ def check_paired(runs: Sequence[Run], names: Sequence[str]) -> None:
             raise _not_paired("seed", f"{names[0]} and {name} drew other luck")
         if first.rounds != run.rounds:
             each = f"{names[0]} has {first.rounds}, {name} {run.rounds}"
-            raise _not_paired("the number of rounds", each)
+            raise _not_paired("number of rounds", each)
 
 
 def check_same_data(runs: Sequence[Run], names: Sequence[str]) -> None:
@@ -155,9 +155,9 @@ def distinct_names(runs: Sequence[Run]) -> list[str]:
 
 def _not_paired(field: str, how: str) -> ConfigError:
     return ConfigError(
-        f"These runs are not paired: {field} differs ({how}). Repeat one run with the other's "
-        f"{field}, so that both have the same users, targets and luck, or ask to compare what they "
-        "share: --shared, compare(..., shared=True)."
+        f"These runs are not paired: {field} differs ({how}). Repeat one run with the settings of "
+        "the other, so that both have the same users, targets, rounds and luck, or ask to compare "
+        "what they share: --shared, compare(..., shared=True)."
     )
 
 

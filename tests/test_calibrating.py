@@ -26,7 +26,7 @@ from simulator.domain import Dataset
 from simulator.engines import ScriptedEngine
 from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.experiment.agents import agent_on
-from simulator.experiment.split import split_log, users_split
+from simulator.experiment.split import example_givers, split_log, users_split
 from simulator.lab.calibrating import RAW, calibrate
 
 TEMPLATE = load_template("movies/click-en")
@@ -77,7 +77,7 @@ def test_the_planted_line_is_found_and_its_effect_is_not_in_sample(logged: Datas
 def test_each_user_is_answered_for_by_a_fit_to_the_others(logged: Dataset) -> None:
     rows = split_log(logged).fitting
     assert logged.log is not None
-    n_users = len(np.unique(logged.log.user[rows]))
+    n_users = len(np.setdiff1d(logged.log.user[rows], example_givers(logged)))
     # As many folds as users: each is left out once.
     effect = calibrate(
         agent(), logged, ["platt"], exposures=len(rows), folds=n_users, bootstrap=QUICK
@@ -98,6 +98,7 @@ def test_only_development_users_are_looked_at(logged: Dataset) -> None:
     assert len(effect.judgement.log) == 300
     assert np.isin(users, training).all()
     assert not np.isin(users, held_out).any()
+    assert not np.isin(users, example_givers(logged)).any()  # their exposures may be examples
     origin = effect.fitted["platt"].fitted_on
     assert (origin.split, origin.exposures, origin.users) == ("development users", 300, len(users))
     assert origin.agent.template_sha256 == TEMPLATE.sha256

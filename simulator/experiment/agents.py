@@ -25,7 +25,7 @@ from simulator.engines.decision_cache import DecisionCache
 from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
-from simulator.experiment.split import users_split
+from simulator.experiment.split import example_givers
 from simulator.experiment.world import Say
 from simulator.interfaces import Engine
 
@@ -181,6 +181,5 @@ def choose_examples(
                 f"agent.examples = {settings.examples!r}: write log:4, say, and give the data set "
                 "whose log they are drawn from."
             )
-        training, _ = users_split(data)
-        return draw_examples(data, users=training, n=int(number), seed=seed)
+        return draw_examples(data, users=example_givers(data), n=int(number), seed=seed)
     return load_examples(Path(settings.examples))

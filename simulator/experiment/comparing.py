@@ -170,8 +170,7 @@ def compare_click_models(
     answers = {**asked.clicks, **answers}
     say(f"judging {len(answers)} click models, {settings.draws:,} resamples")
     judgement = judge_answers(answers, log, base=tuple(baselines), bootstrap=resampling)
-    ranking = conclusions = runs = None
-    cautions: tuple[str, ...] = ()
+    ranking, cautions = None, []
     if "recommenders" not in settings.without:
         try:
             ranking = rank_recommenders(
@@ -182,7 +181,8 @@ def compare_click_models(
             )
         except DataError as reason:
             # A log without a choice in its slates says nothing of recommenders; it still judges.
-            cautions = (f"Recommenders could not be ranked: {reason}",)
+            cautions.append(f"Recommenders could not be ranked: {reason}")
+    conclusions = runs = None
     if world is not None:
         played = play_methods(config, METHODS, presets, say, world=world) | asked.runs
         conclusions = conclude(played, base=next(iter(presets)), bootstrap=resampling)
@@ -205,7 +205,7 @@ def compare_click_models(
             {name: agent.prompts for name, agent in asked.agents.items()},
         ),
         cost=_cost(asked),
-        cautions=cautions,
+        cautions=tuple(cautions),
         manifests=(("comparison", {**settings.facts(), **_facts(asked, data)}),),
     )
 

@@ -9,6 +9,9 @@ import numpy as np
 from simulator.data import split_users
 from simulator.domain import Dataset, ExposureLog, IntArray, Interactions
 from simulator.errors import ConfigError
+from simulator.seeding import generator
+
+_GIVING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,17 @@ def users_split(data: Dataset) -> tuple[IntArray, IntArray]:
 
         return demo_split()
     return split_users(data.n_users, seed=0)
+
+
+def example_givers(data: Dataset) -> IntArray:
+    """The training users whose exposures serve as few-shot examples, ascending; one in ten.
+
+    Whoever judges prompts on training users leaves these out, so that no prompt shows its own
+    answer.
+    """
+    training, _ = users_split(data)
+    order = generator(0, "example givers").permutation(training)
+    return np.sort(order[: max(1, round(_GIVING * len(training)))])
 
 
 def split_log(data: Dataset) -> LogSplit:

@@ -29,11 +29,10 @@ from simulator.clicks.calibration import (
 from simulator.domain import BoolArray, Clicks, Dataset, Exposures, FloatArray, IntArray
 from simulator.engines.models import POCKET
 from simulator.errors import ConfigError, NudgesimError, UnknownNameError
-from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import split_log
 from simulator.lab.asking import ask
+from simulator.lab.samples import Samples
 from simulator.manifest import data_sha256
-from simulator.seeding import generator, sample_rows
+from simulator.seeding import generator
 
 RAW = "as asked"
 """What the uncalibrated agent is called in a judgement."""
@@ -98,10 +97,8 @@ def calibrate(
     """
     check_methods(methods)
     _check(agent, folds)
-    split = split_log(data)
-    rows = np.sort(split.fitting[sample_rows(seed, "calibrate", len(split.fitting), exposures)])
     # A calibration is read as a whole; segments would only bring cautions about small ones.
-    log = replace(labelled_exposures(data, rows, split.early), segments={})
+    log = replace(Samples(data, seed).log("development", exposures), segments={})
     raw = ask(agent, log.shown, lambda done: progress(done, len(log))).answers
     sample = _Sample.of(agent, log, raw, _folds(log.shown.user, folds, seed))
     origin = _origin(agent, data, log.shown.user[sample.rows])

@@ -11,7 +11,7 @@ import numpy as np
 
 from evals.bootstrap import Bootstrap
 from evals.labelled import LabelledExposures
-from prompts import Template, draw_examples, load_template
+from prompts import Template, load_template
 from simulator.config import AgentConfig, RunConfig
 from simulator.data import load_dataset
 from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray
@@ -131,14 +131,8 @@ class Lab:
         if not isinstance(template, Template):
             template = load_template(template)
         shown = examples or self.settings.examples
-        kind, _, number = shown.partition(":")
-        if kind == "log" and number.isdigit():
-            drawn = draw_examples(
-                self.data, users=self._samples.givers, n=int(number), seed=self.seed
-            )
-        else:
-            asked = self.settings.model_copy(update={"examples": shown})
-            drawn = tuple(choose_examples(asked, template, self.data, self.seed))
+        asked = self.settings.model_copy(update={"examples": shown})
+        drawn = tuple(choose_examples(asked, template, self.data, self.seed))
         return Variant(template, drawn, shown)
 
     def rows(self, split: Split = "development", exposures: int = 2000) -> IntArray:

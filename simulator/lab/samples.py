@@ -10,13 +10,10 @@ from evals.labelled import LabelledExposures
 from simulator.domain import Dataset, IntArray
 from simulator.errors import ConfigError, DataError
 from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import split_log, users_split
+from simulator.experiment.split import example_givers, split_log
 from simulator.seeding import generator
 
 Split = Literal["development", "test"]
-
-GIVERS = 0.1
-"""Share of the training users whose exposures serve as few-shot examples, and are never judged."""
 
 
 class Samples:
@@ -29,9 +26,6 @@ class Samples:
         data: With a log.
         seed: Of the samples.
 
-    Attributes:
-        givers: Training users who give examples, ascending.
-
     Raises:
         ConfigError: If the data has no log, or too few users.
     """
@@ -39,9 +33,7 @@ class Samples:
     def __init__(self, data: Dataset, seed: int) -> None:
         self._data, self._seed = data, seed
         self._split = split_log(data)
-        training, _ = users_split(data)
-        order = generator(0, "example givers").permutation(training)
-        self.givers: IntArray = np.sort(order[: max(1, round(GIVERS * len(training)))])
+        self._givers = example_givers(data)
 
     def rows(self, split: Split, exposures: int) -> IntArray:
         """Log rows to judge on, ascending: a sample that holds every smaller one.
@@ -54,7 +46,7 @@ class Samples:
         log = self._data.log
         assert log is not None  # split_log has refused data without
         rows = self._split.judging if split == "test" else self._split.fitting
-        rows = rows[~np.isin(log.user[rows], self.givers)]
+        rows = rows[~np.isin(log.user[rows], self._givers)]
         if not len(rows) or exposures < 1:
             raise ConfigError(
                 f"The {split} split of {self._data.name} has {len(rows):,} exposures, and "
