@@ -6,10 +6,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from simulator.errors import CacheError
+from simulator.sqlite_faults import explained
 
 APPLICATION = 0x4E554447
 """SQLite's `application_id` of our files: "NUDG"."""
@@ -162,17 +163,8 @@ class CacheFile:
         connection.execute(f"PRAGMA cache_size = -{_MEMORY_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what SQLite says into an error that names the file and the cure."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            # Names such as SQLITE_IOERR_WRITE refine those that have a cure.
-            kind = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-            if kind not in _CURES:
-                raise
-            raise CacheError(f"{self.path} {_CURES[kind]}") from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(_CURES, lambda cure: CacheError(f"{self.path} {cure}"))
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from simulator.errors import DataError
+from simulator.sqlite_faults import explained
 
 APPLICATION = 0x4E55424B
 """SQLite's `application_id` of our files: "NUBK"."""
@@ -172,16 +173,8 @@ class BookFile:
                 path=self.path,
             )
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what SQLite says into an error that names the file and the cure."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            kind = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-            if kind not in _CURES:
-                raise
-            raise DataError(_CURES[kind], path=self.path) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(_CURES, lambda cure: DataError(cure, path=self.path))
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:

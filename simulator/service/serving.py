@@ -10,13 +10,12 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-import uvicorn
-
 from simulator.clicks import AgentClicks
 from simulator.errors import ConfigError
 from simulator.service.app import create_app
 from simulator.service.desk import Desk
 from simulator.service.limits import USUAL, Limits
+from simulator.service.server import QuietServer
 from simulator.service.signals import signals_to
 
 TOKEN = "NUDGESIM_SERVE_TOKEN"
@@ -114,32 +113,14 @@ def serve(
     )
 
 
-class _Server(uvicorn.Server):
+class _Server(QuietServer):
     """A server whose desk turns requests away from the moment on that it is told to end."""
 
     def __init__(self, desk: Desk, app: object, listening: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,  # type: ignore[arg-type]  # an ASGI application, by another name
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=_KEPT_ALIVE,
-                # A body and an answer each have so long; then only callers who read nothing are
-                # left.
-                timeout_graceful_shutdown=math.ceil(2 * desk.limits.seconds) + 1,
-            )
-        )
+        # A body and an answer each have so long; then only callers who read nothing are left.
+        farewell = math.ceil(2 * desk.limits.seconds) + 1
+        super().__init__(app, listening, farewell=farewell, keep_alive=_KEPT_ALIVE)
         self._desk = desk
-        self._listening = listening
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and tell so."""
-        await super().startup(sockets)
-        self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end."""

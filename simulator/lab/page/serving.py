@@ -7,11 +7,10 @@ import socket
 from collections.abc import Callable
 from threading import Thread
 
-import uvicorn
-
 from simulator.errors import ConfigError
 from simulator.lab.page.app import create_app
 from simulator.lab.page.workbench import Workbench
+from simulator.service.server import QuietServer
 from simulator.service.serving import bind
 from simulator.service.signals import signals_to
 
@@ -63,30 +62,6 @@ def serve_page(
             # Some browsers are waited for until they are closed.
             Thread(target=browse, args=(address,), daemon=True).start()
 
-    server = _Server(create_app(workbench, port, token), listening)
+    server = QuietServer(create_app(workbench, port, token), listening, farewell=_FAREWELL)
     with signals_to(server.handle_exit):
         server.run([bound])
-
-
-class _Server(uvicorn.Server):
-    """A server that tells when it listens."""
-
-    def __init__(self, app: object, listening: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,  # type: ignore[arg-type]  # an ASGI application, by another name
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_FAREWELL,
-            )
-        )
-        self._listening = listening
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and tell so."""
-        await super().startup(sockets)
-        self._listening()
