@@ -137,7 +137,8 @@ def test_a_file_with_a_fault_can_be_opened_and_mended(ask: Ask, opened: str) -> 
 def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, command: Callable[..., tuple[int, str, str]]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "simulator.lab.page.serving", raising=False)
+    for module in ("lab.page.serving", "service.serving", "service.server"):
+        monkeypatch.delitem(sys.modules, f"simulator.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, _, errors = command("prompts", "serve", "--no-browser")
     assert code == 2
