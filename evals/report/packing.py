@@ -19,7 +19,7 @@ import numpy as np
 from evals.report.decisions import Decisions
 from evals.report.prefixes import prefixes
 from evals.report.prompt_parts import prompt_parts
-from simulator.domain import Clicks, FloatArray, IntArray, TextArray
+from simulator.domain import FloatArray, IntArray, TextArray
 from simulator.seeding import generator
 
 MOST = 50_000
@@ -86,7 +86,7 @@ def _sampled(decisions: Decisions, n: int, seed: int) -> Decisions:
         decisions,
         shown=decisions.shown.take(rows),
         users=decisions.users[rows],
-        answers={name: _rows_of(clicks, rows) for name, clicks in decisions.answers.items()},
+        answers={name: clicks.take(rows) for name, clicks in decisions.answers.items()},
         logged=None if decisions.logged is None else decisions.logged[rows],
         truth=None if decisions.truth is None else decisions.truth[rows],
         segments={kind: labels[rows] for kind, labels in decisions.segments.items()},
@@ -195,13 +195,3 @@ def _small(values: IntArray) -> IntArray:
 def _fraction(values: FloatArray) -> IntArray:
     known = ~np.isnan(values)
     return np.where(known, np.rint(np.where(known, values, 0) * _STEPS), _NONE).astype(np.uint16)
-
-
-def _rows_of(clicks: Clicks, rows: IntArray) -> Clicks:
-    return Clicks(
-        clicks.clicked[rows],
-        clicks.probability[rows],
-        clicks.source[rows],
-        clicks.failure[rows],
-        clicks.reason[rows],
-    )

@@ -145,6 +145,10 @@ class Clicks:
     def __len__(self) -> int:
         return len(self.clicked)
 
+    def take(self, rows: IntArray | BoolArray) -> Clicks:
+        """The given rows, by index or mask."""
+        return Clicks(*(getattr(self, field.name)[rows] for field in fields(self)))
+
     @property
     def undecided(self) -> BoolArray:
         """Rows that nobody decided, shape (n,)."""

@@ -107,8 +107,9 @@ def opened_agents(
     """
 
     def model(subject: Subject) -> str:
-        agent = subject.config.agent
-        return repr((agent.engine, agent.model, agent.urls, agent.cache, agent.vllm))
+        # Whatever `start_engine` reads.
+        started_by = {"engine", "model", "urls", "cache", "vllm", "trust_remote_code"}
+        return subject.config.agent.model_dump_json(include=started_by)
 
     agents = [subject for subject in subjects if subject.kind == "agent"]
     for _, group in groupby(sorted(agents, key=model), key=model):

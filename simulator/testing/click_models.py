@@ -113,7 +113,9 @@ class ClickModelContract:
             model = self.click_model()
             parts = [_answers(model, shown.take(rows)) for rows in batches]
             rows = np.concatenate(batches)
-            differing = rows[self._differing(_rows(whole, rows), _joined(parts), shown.draw[rows])]
+            differing = rows[
+                self._differing(whole.take(rows), Clicks.joined(parts), shown.draw[rows])
+            ]
             assert not len(differing), (
                 f"decide answers row {_first(np.sort(differing))} differently in another batch "
                 f"({company}): does it draw from a generator of its own (use shown.draw), or "
@@ -207,24 +209,6 @@ def _slates(shown: Exposures) -> list[IntArray]:
     for column in (shown.user, shown.target, shown.round):
         begins[1:] |= column[1:] != column[:-1]
     return np.split(np.arange(len(shown)), np.flatnonzero(begins)[1:])
-
-
-def _rows(clicks: Clicks, rows: IntArray) -> Clicks:
-    return Clicks.of(
-        clicks.clicked[rows],
-        source=clicks.source[rows],
-        probability=clicks.probability[rows],
-        failure=clicks.failure[rows],
-    )
-
-
-def _joined(parts: list[Clicks]) -> Clicks:
-    return Clicks.of(
-        np.concatenate([part.clicked for part in parts]),
-        source=np.concatenate([part.source for part in parts]),
-        probability=np.concatenate([part.probability for part in parts]),
-        failure=np.concatenate([part.failure for part in parts]),
-    )
 
 
 def _first(rows: IntArray) -> str:
