@@ -62,7 +62,11 @@ def train(
     ] = None,
     lora: Annotated[bool, typer.Option(help="Adapters in place of all weights.")] = False,
     rank: Annotated[int, typer.Option(help="Of the adapters.")] = 16,
+    loss: Annotated[str, typer.Option(help="bce, supervised or dpo.")] = "bce",
     template: Annotated[str, typer.Option(help="A template's name, or a .j2 file.")] = "auto",
+    window: Annotated[
+        tuple[int, int] | None, typer.Option(help="History window and drop, such as 20 20.")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the log.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The schedule's peak.")] = None,
     hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 128,
@@ -121,7 +125,9 @@ def train(
             settings = TrainingSettings(
                 base=base or SCRATCH,
                 lora=LoraSettings(rank, 2 * rank) if lora else None,
+                loss=loss,  # type: ignore[arg-type]  # the settings check it
                 templates=(template,),
+                window=window,
                 negatives=NegativeSettings(click_rate=click_rate),
                 network=NetworkSettings(hidden=hidden, layers=layers),
                 **given,

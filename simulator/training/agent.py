@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,22 @@ from simulator.clicks.calibration import (
     Platt,
     save_calibration,
 )
-from simulator.data import split_users
 from simulator.domain import Dataset, IntArray
-from simulator.engines.hub import revision_of
-from simulator.errors import ConfigError, DataError, EngineError
+from simulator.engines.hub import load_causal_model, revision_of
+from simulator.engines.models import resolve_model
 from simulator.files import write_text
 from simulator.manifest import data_sha256
 from simulator.training.base_model import BaseModel, half_precision, open_base, save_model
 from simulator.training.checkpoint import Checkpoint
+from simulator.training.checks import (
+    REPORT,
+    check_folder,
+    check_log,
+    kept_out,
+    memory_errors,
+    training_users,
+)
+from simulator.training.evaluation import Quality
 from simulator.training.lesson_plan import LessonPlan
 from simulator.training.looking import Look
 from simulator.training.model_card import model_card
@@ -35,12 +43,12 @@ from simulator.training.negatives import TrainingLog, with_no_clicks
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
 from simulator.training.settings import TrainingSettings
+from simulator.training.through_trl import train_through_trl
 from simulator.training.trainer import Outcome, Progress, Trainer
 from simulator.training.wording import Wording
 
 CALIBRATION = "calibration.json"
 """The name of the calibration's file beside a trained model."""
-REPORT = "training.json"
 TEMPLATE = "template.j2"
 
 _LOOKED_AT = 6_000
@@ -82,51 +90,46 @@ def train_agent(
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    users = _training_users(data, split)
-    learners, stoppers = _kept_out(users, settings)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    check_folder(out)
+    users = training_users(data, split)
+    learners, stoppers = kept_out(users, settings)
     log = with_no_clicks(data, users, settings.negatives, seed=settings.seed)
-    _check_log(log.data, learners, stoppers)
+    check_log(log.data, learners, stoppers)
     templates = _templates(settings, data)
     base = open_base(settings, data.catalogue, templates)
-    checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
-    _check_folder(out)
     wordings = [Wording(template, data.catalogue, base.encoder) for template in templates]
     for wording in wordings:
         _ = wording.labels  # raises where they are no tokens
-    precision = half_precision(base.network.device)
-    reader = Reader(base.network, precision=precision)
+    plan = LessonPlan(wordings, log.data, learners, settings)
+    checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
+    reader = Reader(
+        base.network,
+        packed=None if settings.loss == "bce" else False,
+        precision=half_precision(base.network.device),
+    )
     for line in _facts(base, reader, log, learners, stoppers):
         say(line)
-
-    def look(most: int | None = _LOOKED_AT) -> Look:
-        return Look.at(
-            reader,
-            wordings[0],
-            log,
-            stoppers,
-            batch_tokens=settings.batch_tokens,
-            most=most,
-        )
-
-    trainer = Trainer(
-        reader,
-        LessonPlan(wordings, log.data, learners, settings),
-        settings,
-        offset=log.offset,
-        look=(lambda: look().quality) if len(stoppers) else None,
-        checkpoint=checkpoint,
-    )
-    with _memory(settings):
-        mass = trainer.rehearse()
-        say(f"rehearsed a step: it fits; the labels hold {mass:.0%} of the probability so far")
-        outcome = trainer.train(progress)
-        seen = look(None) if len(stoppers) else None
-    save_model(base, out)
+    ask = _Asking(wordings[0], log, stoppers, settings.batch_tokens)
+    with memory_errors(settings):
+        if settings.loss == "bce":
+            look = partial(ask.quality, reader) if len(stoppers) else None
+            trainer = Trainer(
+                reader, plan, settings, offset=log.offset, look=look, checkpoint=checkpoint
+            )
+            mass = trainer.rehearse()
+            say(f"rehearsed a step: it fits; the labels hold {mass:.0%} of the probability so far")
+            outcome = trainer.train(progress)
+        else:
+            outcome = train_through_trl(base.trained, plan, settings, progress)
+        save_model(base, out)
+        # What is written is looked at: rounded, merged and loaded as an engine loads it.
+        seen = ask.written(out, base.network.device) if len(stoppers) else None
     write_text(out / TEMPLATE, templates[0].text)
     if seen is not None and log.offset is None:
-        fitted = FittedCalibration(
-            Platt.fit(seen.probability, seen.clicked), _origin(log, seen, templates[0], out)
-        )
+        calibration = Platt.fit(seen.probability, seen.clicked)
+        fitted = FittedCalibration(calibration, _origin(log, seen, templates[0], out))
         save_calibration(out / CALIBRATION, fitted)
     report = _report(settings, log, base, reader, templates, learners, stoppers, outcome, seen)
     write_text(out / "README.md", model_card(report))
@@ -135,57 +138,37 @@ def train_agent(
     return report
 
 
-def _training_users(data: Dataset, split: tuple[IntArray, IntArray]) -> IntArray:
-    users, held_out = (np.unique(np.asarray(part)) for part in split)
-    both = np.intersect1d(users, held_out)
-    if len(both):
-        raise ConfigError(
-            f"{len(both)} users of {data.name} are in both parts of the split (user row "
-            f"{both[0]} is one); what is learnt from them must not be judged on them. Take them "
-            "out of one part."
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """How the users kept out are asked."""
+
+    wording: Wording
+    log: TrainingLog
+    users: IntArray
+    batch_tokens: int
+
+    def quality(self, reader: Reader) -> Quality:
+        """A look on the way; enough of them to tell whether training still helps."""
+        return self._look(reader, _LOOKED_AT).quality
+
+    def written(self, out: Path, device: torch.device) -> Look:
+        """A look at all of them by the model as it was written."""
+        network = load_causal_model(resolve_model(out), dtype=torch.float32)
+        return self._look(Reader(network.to(device).eval(), packed=None), None)
+
+    def _look(self, reader: Reader, most: int | None) -> Look:
+        return Look.at(
+            reader, self.wording, self.log, self.users, batch_tokens=self.batch_tokens, most=most
         )
-    if not len(users) or users[0] < 0 or users[-1] >= data.n_users:
-        raise ConfigError(f"Training users must be rows 0..{data.n_users - 1} of {data.name}.")
-    return users
-
-
-def _kept_out(users: IntArray, settings: TrainingSettings) -> tuple[IntArray, IntArray]:
-    """Users to learn from, and those kept out to stop by."""
-    if not settings.stop_share:
-        return users, users[:0]
-    learners, stoppers = split_users(len(users), held_out=settings.stop_share, seed=settings.seed)
-    return users[learners], users[stoppers]
-
-
-def _check_log(data: Dataset, learners: IntArray, stoppers: IntArray) -> None:
-    """Refuse a log from which nothing can be told."""
-    assert data.log is not None
-    parts = {"training users": learners}
-    if len(stoppers):
-        parts["users kept out to stop by"] = stoppers
-    for name, users in parts.items():
-        clicked = data.log.clicked[np.isin(data.log.user, users)]
-        if clicked.all() or not clicked.any():
-            kind = "clicks" if clicked.any() else "no-clicks"
-            what = f"all {len(clicked):,} are {kind}" if len(clicked) else "there are none"
-            raise DataError(
-                f"The logged exposures of the {len(users)} {name} of {data.name} cannot teach what "
-                f"is clicked and what is not: {what}. Take more users, or a log with both; for one "
-                "without any no-clicks leave the log out, so that they are drawn."
-            )
 
 
 def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:
     own = f"{data.catalogue.domain}/click-en"
     auto = own if own in template_names() else "general/click-en"
-    return [load_template(auto if name == "auto" else name) for name in settings.templates]
-
-
-def _check_folder(out: Path) -> None:
-    if (out / REPORT).exists():
-        raise ConfigError(
-            f"{out} holds a model that was trained already; take another --out, or delete it."
-        )
+    named = [load_template(auto if name == "auto" else name) for name in settings.templates]
+    if settings.window is None:
+        return named
+    return [template.with_history(*settings.window) for template in named]
 
 
 def _digest(
@@ -220,23 +203,6 @@ def _facts(
         yield f"{base.name} has no chat template: prompts are raw text, as at inference"
     if not reader.packed:
         yield f"{base.name} reads whole prompts only, so a history is computed for each candidate"
-
-
-@contextmanager
-def _memory(settings: TrainingSettings) -> Iterator[None]:
-    """Tell what to do where memory does not suffice."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        text = str(error)
-        if not isinstance(error, RuntimeError) or "memory" in text:
-            raise EngineError(
-                f"Memory does not suffice ({text.splitlines()[0] if text else 'MemoryError'}). "
-                "Send fewer tokens through at a time (batch_tokens, now "
-                f"{settings.batch_tokens:,}), train adapters in place of all weights "
-                "(--lora), or take a smaller base."
-            ) from error
-        raise
 
 
 def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Origin:

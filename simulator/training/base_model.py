@@ -50,6 +50,11 @@ class BaseModel:
     adapters: Any = None
 
     @property
+    def trained(self) -> Any:
+        """What an optimiser is given: the network, or the adapters' model around it."""
+        return self.network if self.adapters is None else self.adapters
+
+    @property
     def parameters(self) -> int:
         """Weights of the network, adapters left out."""
         named = self.network.named_parameters()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class LessonPlan:
 
     Attributes:
         steps: How many batches there are.
+        easy_steps: How many of them, the first, are about favourites.
     """
 
     def __init__(
@@ -47,23 +49,28 @@ class LessonPlan:
         self._dataset = dataset
         self._users = users
         self._settings = settings
-        self._easy = settings.bare_steps + settings.favourite_steps
+        self.easy_steps = settings.bare_steps + settings.favourite_steps
         assert dataset.log is not None  # `train_agent` has refused such a data set
         rows = int(np.isin(dataset.log.user, users).sum())
         self._a_pass = max(1.0, rows / settings.batch_decisions)
-        self.steps = self._easy + max(1, round(settings.epochs * self._a_pass))
+        self.steps = self.easy_steps + max(1, round(settings.epochs * self._a_pass))
         self._statics = [[wording.static()] for wording in wordings]
         if settings.variety.examples:
             for wording, statics in zip(wordings, self._statics, strict=True):
                 statics.extend(self._statics_with_examples(wording))
 
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return self._wordings[0].encoder.tokenizer
+
     def batches(self) -> Iterator[list[Lesson]]:
         """Favourites first, then pass after pass over the log; endless, and cheap to skip."""
         settings = self._settings
-        if self._easy:
+        if self.easy_steps:
             rng = generator(settings.seed, "favourites")
             favourites = favourite_lessons(self._dataset, self._users, rng=rng)
-            for _ in range(self._easy):
+            for _ in range(self.easy_steps):
                 yield self._batch(favourites)
         stream = self._passes()
         while True:
@@ -83,7 +90,7 @@ class LessonPlan:
 
     def looks_after(self, step: int) -> bool:
         """Whether a look at the users kept out is due after a step; always after the last."""
-        on_the_log = step - self._easy
+        on_the_log = step - self.easy_steps
         if on_the_log <= 0:
             return False
         each = max(1, round(self._settings.validate_every * self._a_pass))

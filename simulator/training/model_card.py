@@ -44,10 +44,12 @@ lean to the high side; `nudgesim compare` has those of the users held out.
 - {too_long:.1%} of the exposures did not fit into its window and were left out.
 """
 
-_LOSS = (
-    "binary cross-entropy of P(click) = p(click) / (p(click) + p(skip)), the quantity that the "
-    "agent reads, plus {weight:g} times the cross-entropy of the answer as text"
-)
+_LOSSES = {
+    "bce": "binary cross-entropy of P(click) = p(click) / (p(click) + p(skip)), the quantity that "
+    "the agent reads, plus {weight:g} times the cross-entropy of the answer as text",
+    "supervised": "the likelihood of the answer as text (trl)",
+    "dpo": "direct preference optimisation, the true answer before the other one (trl)",
+}
 
 
 def model_card(report: TrainingReport) -> str:
@@ -82,7 +84,7 @@ def model_card(report: TrainingReport) -> str:
         best_step=report.best_step,
         minutes=report.seconds / 60,
         rate=report.decisions_per_second,
-        loss=_LOSS.format(weight=settings.language_weight),
+        loss=_LOSSES[settings.loss].format(weight=settings.language_weight),
         templates=", ".join(f"`{name}`" for name in report.templates),
         histories=_histories(settings.slates),
         seed=settings.seed,

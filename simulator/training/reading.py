@@ -63,6 +63,12 @@ class Reader:
                 logits = self._read_rows(beginning, trees, before)
         return torch.log_softmax(logits.float(), dim=-1)
 
+    def tokens(self, beginning: Tokens, trees: Sequence[Tree]) -> int:
+        """How many tokens go through the network for these trees, padding left out."""
+        if self.packed:
+            return len(beginning) + sum(tree.size() for tree in trees)
+        return sum(len(beginning) + len(ids) for tree in trees for ids in tree.prompts())
+
     def _autocast(self) -> AbstractContextManager[Any]:
         if self._precision is None:
             return nullcontext()

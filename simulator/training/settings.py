@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, UnknownNameError
 
 SCRATCH = "scratch"
 """The base of a network with fresh weights and a tokenizer of its own."""
+Loss: TypeAlias = Literal["bce", "supervised", "dpo"]
 HEAD_WIDTH = 32
 """Width of an attention head: the smallest that vLLM's CPU attention takes."""
 
@@ -120,10 +122,16 @@ class TrainingSettings:
         base: "scratch", or the causal language model to go on from: a preset's name, a folder, or a
             Hugging Face id.
         lora: Adapters to train in place of all weights; they are merged into the model at the end.
+        loss: "bce" is the binary cross-entropy of P(click), the quantity that the agent reads;
+            "supervised" the likelihood of the answer as text; "dpo" prefers the true answer to the
+            other one. The latter two are trl's: a prompt a row, to the last epoch, without
+            checkpoints.
         epochs: Passes over the training users' log.
         seed: Of the weights, the order, the negatives and whatever is varied.
         templates: Names or files of the templates to learn, the main one first; "auto" is the
             domain's in English.
+        window: The history window and drop of the templates, in place of their own. The larger the
+            drop, the more prompts share a beginning, and the faster both training and asking are.
         main_share: Share of the batches in the main template; the others divide the rest evenly.
         slates: None gives each exposure exactly the history of its moment. A number lets so many
             consecutive slates share the history of the first, which is cheaper and not quite what
@@ -156,9 +164,11 @@ class TrainingSettings:
 
     base: str = SCRATCH
     lora: LoraSettings | None = None
+    loss: Loss = "bce"
     epochs: float = 8.0
     seed: int = 0
     templates: tuple[str, ...] = ("auto",)
+    window: tuple[int, int] | None = None
     main_share: float = 1.0
     slates: int | None = None
     bare_steps: int = 0
@@ -185,6 +195,8 @@ class TrainingSettings:
             if getattr(self, name) is not None:
                 _positive(self, name)
         _shares(self, "main_share", "warm_up", "stop_share")
+        if self.loss not in get_args(Loss):
+            raise UnknownNameError("loss", self.loss, get_args(Loss))
         if not self.templates:
             raise ConfigError("templates is empty; name at least one, such as movies/click-en.")
         if self.lora is not None and self.base == SCRATCH:

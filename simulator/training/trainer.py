@@ -124,8 +124,14 @@ class Trainer:
             The labels' mean mass before training.
         """
         self._reader.network.train()
+        for group in self._optimiser.param_groups:
+            group["lr"] = 0.0
         _, mass = self._gradients(*self._plan.word(1, next(self._plan.batches())), 1)
+        # The optimiser's own memory is taken too, and what it has noted is forgotten again.
+        self._optimiser.step()
+        self._optimiser.state.clear()
         self._optimiser.zero_grad(set_to_none=True)
+        self._now = _Standing()
         return mass
 
     def train(self, progress: Callable[[Progress], None] | None = None) -> Outcome:
@@ -151,6 +157,12 @@ class Trainer:
                 progress(Progress(step, steps, click_loss, mass, seconds, quality))
         self._restore_best()
         self._reader.network.eval()
+        return self.outcome
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the training has come to so far."""
+        now = self._now
         return Outcome(
             now.step,
             now.seconds,
@@ -190,7 +202,7 @@ class Trainer:
             (losses.sum() / total).backward()  # type: ignore[no-untyped-call]  # torch's own
             click_loss += float(masses[0]) / total
             mass += float(masses[1]) / total
-            self._now.tokens += len(beginning) + sum(map(Tree.size, trees))
+            self._now.tokens += self._reader.tokens(beginning, trees)
         return click_loss, mass
 
     def _losses_of(
