@@ -1,6 +1,7 @@
 """A user's own agent: what it learns from is what it is asked, and a kill changes nothing."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,14 @@ from simulator.domain import ExposureLog
 from simulator.engines.hub import load_causal_model, load_encoder
 from simulator.engines.models import resolve_model
 from simulator.engines.transformers_local import TransformersEngine
-from simulator.errors import ConfigError, DataError, EngineError, LabelError
+from simulator.errors import (
+    ConfigError,
+    DataError,
+    EngineError,
+    LabelError,
+    MissingExtraError,
+    PromptError,
+)
 from simulator.training import LoraSettings, NetworkSettings, TrainingSettings, train_agent
 from simulator.training.evaluation import predict
 from simulator.training.reading import Reader
@@ -181,6 +189,49 @@ def test_adapters_are_merged(moments, short, tmp_path):
     assert changed
     assert all("proj" in name for name in changed)
     assert report.parameters == sum(w.numel() for w in plain.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("loss", "lora"), [("supervised", None), ("dpo", LoraSettings(rank=4))])
+def test_the_losses_of_trl(loss, lora, moments, short, tmp_path):
+    pytest.importorskip("trl", reason="trl is not installed (the extra `train`)")
+    folder = make_checkpoint("qwen3", tmp_path / "base")
+    settings = replace(
+        SMALL,
+        base=str(folder),
+        templates=(str(short),),
+        learning_rate=1e-3,
+        loss=loss,
+        lora=lora,
+        epochs=1,
+    )
+    steps = []
+    report = train_agent(settings, moments, tmp_path / "tuned", split=SPLIT, progress=steps.append)
+    assert len(steps) == report.steps == 5
+    assert report.click_loss[-1] < report.click_loss[0]
+    assert report.stop is not None
+
+
+def test_trl_is_asked_for_by_name(moments, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trl", None)
+    with pytest.raises(MissingExtraError, match=r"nudgesim\[train\]"):
+        train_agent(replace(SMALL, loss="dpo"), moments, tmp_path, split=SPLIT)
+
+
+@pytest.mark.slow
+def test_prompts_that_do_not_fit(moments, tmp_path):
+    folder = make_checkpoint("llama", tmp_path / "base")  # a window of 256 bytes or so
+    with pytest.raises(PromptError, match="window of 256 tokens"):
+        train_agent(replace(SMALL, base=str(folder)), moments, tmp_path / "out", split=SPLIT)
+
+
+def test_memory_that_does_not_suffice(moments, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
+
+    monkeypatch.setattr(Reader, "next_token_logs", full)
+    with pytest.raises(EngineError, match="batch_tokens, now 8,192"):
+        train_agent(SMALL, moments, tmp_path, split=SPLIT)
 
 
 def test_users_in_both_parts(data, tmp_path):

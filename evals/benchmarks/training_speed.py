@@ -55,7 +55,9 @@ def main() -> None:
         window=tuple(asked.window) if asked.window else None,
         stop_share=0.0,
         batch_tokens=asked.batch_tokens,
-        network=NetworkSettings(hidden=asked.hidden, layers=asked.layers),
+        network=NetworkSettings(
+            hidden=asked.hidden, layers=asked.layers, feed_forward=2 * asked.hidden
+        ),
     )
     print(f"{asked.data}, {asked.base}, {torch.get_num_threads()} threads, load {load:.2f} before")
     rates = {}
@@ -77,8 +79,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--base", default="scratch")
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("--window", type=int, nargs=2, metavar=("WINDOW", "DROP"))
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--batch-tokens", type=int, default=TrainingSettings().batch_tokens)
     parser.add_argument("--seconds", type=float, default=30, help="each way")
     parser.add_argument("--threads", type=int, default=0)

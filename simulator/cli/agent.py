@@ -69,8 +69,8 @@ def train(
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the log.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The schedule's peak.")] = None,
-    hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 128,
-    layers: Annotated[int, typer.Option(help="Of a network from scratch.")] = 3,
+    hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 64,
+    layers: Annotated[int, typer.Option(help="Of a network from scratch.")] = 2,
     batch_tokens: Annotated[
         int | None, typer.Option(help="Tokens at a time; fewer take less memory.")
     ] = None,
@@ -129,7 +129,7 @@ def train(
                 templates=(template,),
                 window=window,
                 negatives=NegativeSettings(click_rate=click_rate),
-                network=NetworkSettings(hidden=hidden, layers=layers),
+                network=NetworkSettings(hidden=hidden, layers=layers, feed_forward=2 * hidden),
                 **given,
             )
             split = users_split(dataset)

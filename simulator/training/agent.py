@@ -109,8 +109,10 @@ def train_agent(
         packed=None if settings.loss == "bce" else False,
         precision=half_precision(base.network.device),
     )
-    for line in _facts(base, reader, log, learners, stoppers):
+    for line in _facts(base, log, learners, stoppers):
         say(line)
+    if not reader.packed and settings.loss == "bce":
+        say(f"{base.name} reads whole prompts only, so each candidate's history is computed anew")
     ask = _Asking(wordings[0], log, stoppers, settings.batch_tokens)
     with memory_errors(settings):
         if settings.loss == "bce":
@@ -192,17 +194,15 @@ def _digest(
 
 
 def _facts(
-    base: BaseModel, reader: Reader, log: TrainingLog, learners: IntArray, stoppers: IntArray
+    base: BaseModel, log: TrainingLog, learners: IntArray, stoppers: IntArray
 ) -> Iterator[str]:
     yield (
-        f"{base.name}: {base.parameters / 1e6:.2f} M parameters on {reader.device.type}; "
+        f"{base.name}: {base.parameters / 1e6:.2f} M parameters on {base.network.device.type}; "
         f"no-clicks: {log.no_clicks}; {len(learners):,} users to learn from, "
         f"{len(stoppers):,} to stop by"
     )
     if not base.encoder.has_chat_template and base.revision:
         yield f"{base.name} has no chat template: prompts are raw text, as at inference"
-    if not reader.packed:
-        yield f"{base.name} reads whole prompts only, so a history is computed for each candidate"
 
 
 def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Origin:

@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
 from simulator.domain import BoolArray, Dataset, FloatArray, IntArray
+from simulator.errors import DataError
 from simulator.training.branches import without_beginning
 from simulator.training.lessons import lessons
 from simulator.training.reading import Reader
@@ -81,6 +82,9 @@ def predict(
     Returns:
         P(click), the labels' mass, and the log rows they belong to, each shape (n,); exposures
         whose prompts do not fit into the model's window are left out.
+
+    Raises:
+        DataError: If none fits.
     """
     window = wording.template.history
     text = wording.static() if static is None else static
@@ -101,6 +105,11 @@ def predict(
                 rows.extend(one.rows for one in part)
             if most is not None and sum(map(len, rows)) >= most:
                 break
+    if not rows:
+        raise DataError(
+            f"None of the prompts about these {len(users)} users fits into the model's window of "
+            f"{wording.encoder.window} tokens."
+        )
     return np.concatenate(probability), np.concatenate(mass), np.concatenate(rows)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from prompts import draw_examples, shipped_examples
 from simulator.domain import Dataset, IntArray
+from simulator.errors import PromptError
 from simulator.seeding import generator
 from simulator.training.lessons import Lesson, favourite_lessons, lessons
 from simulator.training.settings import TrainingSettings
@@ -77,7 +78,11 @@ class LessonPlan:
             yield self._batch(stream)
 
     def word(self, step: int, batch: Sequence[Lesson]) -> tuple[Wording, list[WordedLesson]]:
-        """A step's batch in tokens, each branch with its answer; step counts from 1."""
+        """A step's batch in tokens, each branch with its answer; step counts from 1.
+
+        Raises:
+            PromptError: If no prompt fits into the model's window.
+        """
         rng = generator(self._settings.seed, f"wording {step}")
         # An easy batch has no static part, whose examples only distract at first.
         bare = step <= self._settings.bare_steps
@@ -86,7 +91,14 @@ class LessonPlan:
             wording.word(one, static, manner=self._draw_manner(rng), rng=rng, with_answers=True)
             for one in batch
         ]
-        return wording, [one for one in worded if one is not None]
+        fitting = [one for one in worded if one is not None]
+        if not fitting:
+            raise PromptError(
+                f"None of a batch's {sum(len(one.items) for one in batch)} prompts fits into the "
+                f"model's window of {wording.encoder.window} tokens. Shorten the template or its "
+                "history window (--window), or take a base with a larger one."
+            )
+        return wording, fitting
 
     def looks_after(self, step: int) -> bool:
         """Whether a look at the users kept out is due after a step; always after the last."""

@@ -43,9 +43,9 @@ class NetworkSettings:
 
     vocabulary: int = 2048
     whole_titles: bool = True
-    hidden: int = 128
-    layers: int = 3
-    feed_forward: int = 256
+    hidden: int = 64
+    layers: int = 2
+    feed_forward: int = 128
     window: int = 1024
 
     def __post_init__(self) -> None:
@@ -145,7 +145,7 @@ class TrainingSettings:
         batch_tokens: Tokens that go through the network at a time, padding included; bounds
             memory and changes nothing else but the last bits.
         learning_rate: Peak of the one-cycle schedule (linear warm-up, cosine to a twentieth); None
-            is 3e-3 from scratch, 2e-4 for adapters, 2e-5 for all weights of a base model.
+            is 1e-3 from scratch, 2e-4 for adapters, 2e-5 for all weights of a base model.
         warm_up: Share of the steps that warm up.
         weight_decay: AdamW's, on matrices.
         language_weight: Weight of the answer as text (its word, and the end after it) beside the
@@ -175,8 +175,8 @@ class TrainingSettings:
     favourite_steps: int = 0
     variety: Variety = Variety()
     negatives: NegativeSettings = NegativeSettings()
-    batch_decisions: int = 256
-    batch_tokens: int = 16_384
+    batch_decisions: int = 64
+    batch_tokens: int = 8_192
     learning_rate: float | None = None
     warm_up: float = 0.05
     weight_decay: float = 0.05
@@ -184,7 +184,7 @@ class TrainingSettings:
     stop_share: float = 0.1
     validate_every: float = 1.0
     patience: int = 2
-    checkpoint_steps: int = 200
+    checkpoint_steps: int = 500
     network: NetworkSettings = NetworkSettings()
     threads: int = 0
 
@@ -210,5 +210,5 @@ class TrainingSettings:
         if self.learning_rate is not None:
             return self.learning_rate
         if self.base == SCRATCH:
-            return 3e-3
+            return 1e-3
         return 2e-5 if self.lora is None else 2e-4

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from transformers import PrinterCallback, TrainerCallback
+
 from simulator.engines.hub import quiet
 from simulator.errors import MissingExtraError
 from simulator.training.lesson_plan import LessonPlan
@@ -44,12 +46,13 @@ def train_through_trl(
     """
     try:
         import trl
-        from datasets import Dataset
+        from datasets import Dataset, disable_progress_bars
     except ImportError as error:
         raise MissingExtraError("trl", "train", f"The loss {settings.loss!r}") from error
     rows, too_long = _rows(plan, settings)
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     losses: list[float] = []
+    disable_progress_bars()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet():
         common = {
@@ -84,6 +87,7 @@ def train_through_trl(
         else:
             config = trl.DPOConfig(beta=_BETA, precompute_ref_log_probs=True, **common)
             trainer = _with_tokens(trl.DPOTrainer)(args=config, **made)
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
     return Outcome(
         steps=len(losses),
@@ -141,7 +145,6 @@ def _with_tokens(kind: Any) -> Any:
 
 def _teller(losses: list[float], progress: Callable[[Progress], None] | None, start: float) -> Any:
     """A callback that notes each step's loss and hands it on."""
-    from transformers import TrainerCallback
 
     class Teller(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
         def on_log(

@@ -145,7 +145,6 @@ class Wording:
 
 def in_parts(batch: Sequence[WordedLesson], most_tokens: int) -> Iterator[list[WordedLesson]]:
     """A batch in parts of like shape, each of so many tokens at most, padding included."""
-    width = max(len(branch) for one in batch for branch in one.tree.branches)
-    lengths = [len(one.tree.trunk) + len(one.tree.branches) * width for one in batch]
-    for rows in batches_by_length(np.asarray(lengths), most_tokens):
+    lengths = np.asarray([one.tree.size() for one in batch], dtype=np.int64)
+    for rows in batches_by_length(lengths, most_tokens):
         yield [batch[row] for row in rows.tolist()]
