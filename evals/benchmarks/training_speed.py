@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,7 @@ from simulator.training import LoraSettings, NetworkSettings, TrainingSettings, 
 from simulator.training.base_model import half_precision, open_base
 from simulator.training.lesson_plan import LessonPlan
 from simulator.training.reading import Reader
-from simulator.training.trainer import Outcome, Progress, Trainer
+from simulator.training.trainer import Progress, Trainer
 from simulator.training.wording import Wording
 
 _MATRIX = {"cpu": 1_024, "cuda": 8_192}
@@ -50,6 +51,7 @@ def main() -> None:
         torch.set_num_threads(asked.threads)
     load = os.getloadavg()[0]
     settings = TrainingSettings(
+        epochs=1_000,  # time ends it
         base=asked.base,
         lora=LoraSettings() if asked.lora else None,
         window=tuple(asked.window) if asked.window else None,
@@ -110,15 +112,10 @@ def _measure(
         if now.seconds >= seconds:
             raise _TimeIsUp
 
-    try:
-        outcome = trainer.train(clock)
-    except _TimeIsUp:
-        outcome = trainer.outcome
-    return reader, _tokens(outcome, found[-1].seconds)
-
-
-def _tokens(outcome: Outcome, seconds: float) -> _Measured:
-    return _Measured(outcome.decisions, outcome.tokens, seconds)
+    with suppress(_TimeIsUp):
+        trainer.train(clock)
+    outcome = trainer.outcome
+    return reader, _Measured(outcome.decisions, outcome.tokens, found[-1].seconds)
 
 
 def _floor(reader: Reader, measured: _Measured) -> float:
@@ -128,7 +125,7 @@ def _floor(reader: Reader, measured: _Measured) -> float:
     outside |= {*network.get_output_embeddings().parameters()}
     layers = sum(weight.numel() for weight in network.parameters() if weight not in outside)
     needed = 6 * layers * measured.tokens / _matrix_rate(reader)
-    return needed / measured.seconds
+    return float(needed / measured.seconds)
 
 
 def _matrix_rate(reader: Reader) -> float:

@@ -73,9 +73,12 @@ class LessonPlan:
             favourites = favourite_lessons(self._dataset, self._users, rng=rng)
             for _ in range(self.easy_steps):
                 yield self._batch(favourites)
-        stream = self._passes()
+        stream, surplus = self._passes(), 0
         while True:
-            yield self._batch(stream)
+            # Lessons are not cut, so a batch has some more; the next one has as many less.
+            batch = self._batch(stream, surplus)
+            surplus += sum(len(one.items) for one in batch) - settings.batch_decisions
+            yield batch
 
     def word(self, step: int, batch: Sequence[Lesson]) -> tuple[Wording, list[WordedLesson]]:
         """A step's batch in tokens, each branch with its answer; step counts from 1.
@@ -108,9 +111,10 @@ class LessonPlan:
         each = max(1, round(self._settings.validate_every * self._a_pass))
         return on_the_log % each == 0 or step == self.steps
 
-    def _batch(self, stream: Iterator[Lesson]) -> list[Lesson]:
-        batch, decisions = [], 0
-        while decisions < self._settings.batch_decisions:
+    def _batch(self, stream: Iterator[Lesson], decisions: int = 0) -> list[Lesson]:
+        """The next lessons, at least one, until they hold a batch's decisions."""
+        batch: list[Lesson] = []
+        while not batch or decisions < self._settings.batch_decisions:
             batch.append(next(stream))
             decisions += len(batch[-1].items)
         return batch

@@ -55,9 +55,11 @@ def train_through_trl(
     disable_progress_bars()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet():
-        common = {
+        at_once = _rows_at_once(rows, settings)
+        common: dict[str, Any] = {
             "output_dir": folder,
-            "per_device_train_batch_size": _rows_at_once(rows, settings),
+            "per_device_train_batch_size": at_once,
+            "gradient_accumulation_steps": max(1, settings.batch_decisions // at_once),
             "num_train_epochs": settings.epochs,
             "learning_rate": settings.peak_rate,
             "lr_scheduler_type": "cosine",
@@ -73,9 +75,6 @@ def train_through_trl(
             "gradient_checkpointing": False,
             "bf16": False,
         }
-        common["gradient_accumulation_steps"] = max(
-            1, settings.batch_decisions // common["per_device_train_batch_size"]
-        )
         made: dict[str, Any] = {
             "model": model,
             "train_dataset": Dataset.from_dict(columns),
