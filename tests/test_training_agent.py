@@ -34,6 +34,7 @@ SMALL = TrainingSettings(
     epochs=4,
     batch_decisions=64,
     stop_share=0.4,
+    patience=9,
     checkpoint_steps=5,
     threads=1,
     network=NetworkSettings(vocabulary=600, hidden=32, layers=2, feed_forward=32),

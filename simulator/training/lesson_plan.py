@@ -23,6 +23,8 @@ from simulator.training.wording import Manner, WordedLesson, Wording
 _EXAMPLE_SETS = 24
 _MOST_EXAMPLES = 4
 _SHIPPED_SHARE = 0.5
+_MOST_REMEMBERED = 8_000_000
+"""Tokens, some forty bytes each."""
 
 
 class LessonPlan:
@@ -55,6 +57,10 @@ class LessonPlan:
         rows = int(np.isin(dataset.log.user, users).sum())
         self._a_pass = max(1.0, rows / settings.batch_decisions)
         self.steps = self.easy_steps + max(1, round(settings.epochs * self._a_pass))
+        # Lessons of favourites, of random stretches and of random slates never come again.
+        self._repeats = not (self.easy_steps or settings.slates or settings.variety.short_history)
+        self._worded: dict[tuple[str, str, str, bytes], WordedLesson | None] = {}
+        self._remembered = 0
         self._statics = [[wording.static()] for wording in wordings]
         if settings.variety.examples:
             for wording, statics in zip(wordings, self._statics, strict=True):
@@ -90,10 +96,7 @@ class LessonPlan:
         # An easy batch has no static part, whose examples only distract at first.
         bare = step <= self._settings.bare_steps
         wording, static = (self._wordings[0], "") if bare else self._draw_wording(rng)
-        worded = [
-            wording.word(one, static, manner=self._draw_manner(rng), rng=rng, with_answers=True)
-            for one in batch
-        ]
+        worded = [self._word(wording, one, static, self._draw_manner(rng), rng) for one in batch]
         fitting = [one for one in worded if one is not None]
         if not fitting:
             raise PromptError(
@@ -110,6 +113,26 @@ class LessonPlan:
             return False
         each = max(1, round(self._settings.validate_every * self._a_pass))
         return on_the_log % each == 0 or step == self.steps
+
+    def _word(
+        self,
+        wording: Wording,
+        lesson: Lesson,
+        static: str,
+        manner: Manner,
+        rng: np.random.Generator,
+    ) -> WordedLesson | None:
+        """A lesson in tokens; one that comes in the same words in every pass is remembered."""
+        if manner == "strange titles" or not self._repeats:
+            return wording.word(lesson, static, manner=manner, rng=rng, with_answers=True)
+        key = (wording.template.sha256, static, manner, lesson.rows.tobytes())
+        if key not in self._worded:
+            made = wording.word(lesson, static, manner=manner, rng=rng, with_answers=True)
+            self._remembered += 0 if made is None else made.tree.size()
+            if self._remembered > _MOST_REMEMBERED:
+                self._worded, self._remembered = {}, 0
+            self._worded[key] = made
+        return self._worded[key]
 
     def _batch(self, stream: Iterator[Lesson], decisions: int = 0) -> list[Lesson]:
         """The next lessons, at least one, until they hold a batch's decisions."""
