@@ -153,6 +153,16 @@ def test_the_folder_is_an_agent(moments, tmp_path):
 
 
 @pytest.mark.slow
+def test_training_stops_when_it_no_longer_helps(moments, tmp_path):
+    still = replace(SMALL, learning_rate=1e-12, epochs=50, patience=2)
+    steps = []
+    report = train_agent(still, moments, tmp_path / "still", split=SPLIT, progress=steps.append)
+    looks = [step.step for step in steps if step.quality is not None]
+    assert len(looks) == 3
+    assert (report.best_step, report.steps) == (looks[0], looks[2])
+
+
+@pytest.mark.slow
 def test_drawn_no_clicks_teach_too(data, tmp_path):
     report = train_agent(SMALL, replace(data, log=None), tmp_path / "drawn", split=SPLIT)
     assert report.no_clicks == "drawn items"

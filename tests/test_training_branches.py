@@ -93,6 +93,19 @@ def test_packed_prompts_get_the_scores_and_the_gradients_of_whole_ones(network, 
 
 
 @pytest.mark.slow
+def test_half_precision_changes_little(network, trees):
+    network.set_attn_implementation("sdpa")
+    whole, halved = (
+        Reader(network, packed=True, precision=precision).next_token_logs([4, 5, 6], trees)
+        for precision in (None, torch.bfloat16)
+    )
+    network.set_attn_implementation("sdpa")
+    assert halved.dtype == torch.float32
+    gap = (whole.exp() - halved.exp()).abs().mean()
+    assert 0 < gap < 0.01
+
+
+@pytest.mark.slow
 def test_what_a_network_can_be_given_is_found_by_trying(network):
     network.set_attn_implementation("sdpa")
     assert Reader(network).packed

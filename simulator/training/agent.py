@@ -125,6 +125,7 @@ def train_agent(
             outcome = trainer.train(progress)
         else:
             outcome = train_through_trl(base.trained, plan, settings, progress)
+        reader.give_back()
         save_model(base, out)
         # What is written is looked at: rounded, merged and loaded as an engine loads it.
         seen = ask.written(out, base.network.device) if len(stoppers) else None

@@ -96,7 +96,6 @@ def save_model(base: BaseModel, out: Path) -> None:
     network = base.network
     if base.adapters is not None:
         network = base.adapters.merge_and_unload()
-    network.set_attn_implementation("sdpa")
     network.to(base.saved_as)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = base.encoder.tokenizer

@@ -119,6 +119,10 @@ class Reader:
         logits: torch.Tensor = out.logits[0]
         return logits
 
+    def give_back(self) -> None:
+        """Leave the network with the attention that it came with."""
+        self._choose(False)
+
     def _choose(self, packed: bool) -> None:
         self.network.set_attn_implementation(attention.NAME if packed else self._own_attention)
 
