@@ -211,7 +211,7 @@ def test_the_losses_of_trl(loss, lora, moments, short, tmp_path):
         SMALL,
         base=str(folder),
         templates=(str(short),),
-        learning_rate=1e-3,
+        learning_rate=2e-4,
         loss=loss,
         lora=lora,
         epochs=1,

@@ -55,11 +55,11 @@ def train_through_trl(
     disable_progress_bars()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet():
-        at_once = _rows_at_once(rows, settings)
+        parts = _parts_of_a_step(rows, settings)
         common: dict[str, Any] = {
             "output_dir": folder,
-            "per_device_train_batch_size": at_once,
-            "gradient_accumulation_steps": max(1, settings.batch_decisions // at_once),
+            "per_device_train_batch_size": max(1, settings.batch_decisions // parts),
+            "gradient_accumulation_steps": parts,
             "num_train_epochs": settings.epochs,
             "learning_rate": settings.peak_rate,
             "lr_scheduler_type": "cosine",
@@ -127,9 +127,11 @@ def _rows(plan: LessonPlan, settings: TrainingSettings) -> tuple[list[dict[str, 
     return rows, too_long
 
 
-def _rows_at_once(rows: list[dict[str, list[int]]], settings: TrainingSettings) -> int:
+def _parts_of_a_step(rows: list[dict[str, list[int]]], settings: TrainingSettings) -> int:
+    """In how many parts a step's rows go through the network, so that each has few tokens."""
     longest = max(sum(map(len, row.values())) for row in rows)
-    return max(1, min(settings.batch_decisions, settings.batch_tokens // longest))
+    at_once = max(1, min(settings.batch_decisions, settings.batch_tokens // longest))
+    return math.ceil(settings.batch_decisions / at_once)
 
 
 def _with_tokens(kind: Any) -> Any:
