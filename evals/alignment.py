@@ -1,10 +1,10 @@
 """Agent4Rec's alignment protocol on labelled exposures: can a click model tell liked from not?
 
-Zhang et al., "On Generative Agents in Recommendation", SIGIR 2024, Section 4.1.1: each agent is
-given 20 items, of which it has interacted with one for every m that it has not (1:m), and says for
-each whether it would take it; accuracy, precision, recall and F1 are averaged over agents. There
-the items not interacted with are drawn from the whole catalogue. Here both kinds are drawn from the
-user's own logged exposures, so that a no-click is a real one.
+Zhang et al., "On Generative Agents in Recommendation", SIGIR 2024, user taste alignment: each agent
+is given 20 items, of which it has interacted with one for every m that it has not (1:m), and says
+for each whether it would take it; accuracy, precision, recall and F1 are averaged over agents. Here
+both kinds are drawn from the user's own logged exposures, so that a no-click is a real one and no
+item that the user was never shown.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Outcomes:
     @cached_property
     def differences(self) -> FloatArray:
         """The first method of each pair less the second, over users, shape (M, P, Q)."""
-        return self._between(self.level[None])[0]
+        return self._between(self.level)
 
     @cached_property
     def difference_bounds(self) -> tuple[FloatArray, FloatArray]:

@@ -34,7 +34,7 @@ _OF_THE_LOG = "possible_auc"
 
 _LIFTED = ("calibration_error", "total_variation", "jensen_shannon")
 """Distances, which chance alone lifts above zero. Resampling adds chance to chance, so replicates
-lie above the value; their intervals are moved down by the mean of that."""
+lie above the value; their intervals are moved down by the mean of that, to zero at most."""
 
 
 def all_figures(
@@ -194,7 +194,7 @@ def _bounds(
     low, high = resampling.bounds(draws.T)
     lifted = np.isin([name.partition(":")[0] for name in measures], _LIFTED)
     down = np.where(lifted, _mean(draws) - level, 0.0)
-    return low - down, high - down
+    return np.where(lifted, np.maximum(low - down, 0.0), low), high - down
 
 
 def _mean(draws: FloatArray) -> FloatArray:

@@ -2,12 +2,11 @@
 
 All models are asked about every row once and measured on the rows that all of them answered with a
 probability. Users are resampled, the same for every model and every measure, so all differences are
-paired. Intervals are percentiles of the replicates
-(those of distances moved, see `evals.judgement_frames`). The p-value of a difference is that of a
-two-sided t-test with the replicates' standard deviation as its standard error and one degree of
-freedom fewer than users: for a mean over users the paired t-test, and for the other measures
-without the floor of 1 / replicates that counting replicates would have, which Holm's correction
-over the whole table would lift above any threshold.
+paired. Intervals are percentiles of the replicates; those of distances are moved, see
+`evals.judgement_frames`. The p-value of a difference is that of a two-sided t-test with the
+replicates' standard deviation as its standard error and one degree of freedom fewer than users: for
+a mean over users nearly the paired t-test. Counting replicates instead would set p a floor of
+2 / replicates, which Holm's correction over the whole table would lift above any threshold.
 """
 
 from __future__ import annotations

@@ -77,6 +77,11 @@ def kappa(sums: Sums) -> FloatArray:
     return _ratio(agreed - by_chance, 1 - by_chance)
 
 
+def auc_reached(auc: FloatArray, possible: FloatArray) -> FloatArray:
+    """The share of the way from 0.5 to the AUC of the true probabilities; NaN where none leads."""
+    return _ratio(auc - 0.5, possible - 0.5)
+
+
 OVERALL: Mapping[str, Callable[[Sums], FloatArray]] = {
     "auc": auc,
     "pr_auc": pr_auc,

@@ -121,7 +121,7 @@ class ModelFigures:
         sums = self.rows.sums(weights)
         overall = [measure(sums)[0] for measure in m.OVERALL.values()]
         if possible_auc is not None:
-            overall += [possible_auc, (overall[0] - 0.5) / (possible_auc - 0.5)]
+            overall += [possible_auc, m.auc_reached(overall[0], possible_auc)]
         parts = [np.stack(overall), self._means.under(weights)]
         for rows in self._kinds.values():
             sums = rows.sums(weights)
@@ -147,7 +147,7 @@ class ModelFigures:
 
 
 class _Means:
-    """Means over rows or over users, all of them one matrix product."""
+    """Means over rows or over users, all of them by one matrix product each for sums and counts."""
 
     def __init__(self, n_users: int) -> None:
         self.figures: list[Figure] = []

@@ -145,8 +145,7 @@ def decision_table(comparison: Comparison) -> Table:
         for row in records(comparison.failures)
     ]
     rows = [row for name in comparison.names for row in (*decided, *failed) if row[0] == name]
-    columns = ("run", "what", "exposures", "share")
-    return Table("Decisions and failures", columns, tuple(rows), names=2)
+    return Table("Decisions and failures", ("run", "what", "exposures", "share"), tuple(rows), 2)
 
 
 def cost_table(comparison: Comparison) -> Table:

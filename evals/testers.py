@@ -69,7 +69,8 @@ def rank_recommenders(
     scores are told by a seeded order that is the same for all. Its value is the mean over users of
     the share of a user's picked rows that were clicked; by a click model, of their mean P(click).
     Slates are `slates_of`. Rows that a click model left without a probability are taken out for
-    all, before anything is picked.
+    all, before anything is picked; a model that has none at all (an agent in text mode) is left out
+    itself.
 
     Intervals resample users, each replicate the same ones for the log and for every model, so that
     the tau of a replicate compares two rankings of one world.
@@ -84,10 +85,17 @@ def rank_recommenders(
     Raises:
         ConfigError: If there are fewer than two recommenders, no click model, one called "log", a
             score that is not finite, a probability outside [0, 1], or lengths that differ.
-        DataError: If no slate has more than `k` rows.
+        DataError: If no slate has more than `k` rows, or no click model has a probability.
     """
     bootstrap = bootstrap or Bootstrap()
     _check(scores, log, probabilities, k)
+    silent = [name for name, p in probabilities.items() if np.isnan(p).all()]
+    probabilities = {name: p for name, p in probabilities.items() if name not in silent}
+    if not probabilities:
+        raise DataError(
+            "No click model gave a probability, so there is nothing to rank recommenders by; an "
+            'agent gives them with mode="sample" or mode="argmax".'
+        )
     slate, kind = slates_of(log)
     answered = ~np.any([np.isnan(p) for p in probabilities.values()], axis=0)
     rows = _with_a_choice(slate, answered, k)
@@ -108,6 +116,7 @@ def rank_recommenders(
         values=_value_table((LOG, *probabilities), tuple(scores), values, replicates, bootstrap),
         agreement=_agreement_table(tuple(probabilities), values, replicates, bootstrap),
         cautions=(
+            *(f"{name} gave no probabilities and ranks nothing." for name in silent),
             *_cautions(kind, len(by_user), int((~answered).sum()), len(log)),
             *_undecided(tuple(scores), values[0], replicates[:, 0], bootstrap),
         ),

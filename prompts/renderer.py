@@ -23,11 +23,12 @@ class PromptRenderer:
     """Turns histories and shown items into prompts.
 
     The static part is rendered when the renderer is made, the user part once for each distinct
-    windowed history (who does not click keeps it), the candidate part once for each distinct item.
+    windowed history (who does not click keeps it), the candidate part once for each distinct item,
+    whose text is cleaned when it is first shown.
 
     Args:
         template: What to say.
-        catalogue: The items that rows number; their texts are cleaned here, once.
+        catalogue: The items that rows number.
         examples: Few-shot examples for the static part.
 
     Attributes:
@@ -42,10 +43,8 @@ class PromptRenderer:
         self, template: Template, catalogue: Catalogue, examples: Sequence[Example] = ()
     ) -> None:
         self.template = template
-        self._items = [
-            ShownItem(title, tuple(categories))
-            for title, categories in zip(catalogue.titles, catalogue.categories, strict=True)
-        ]
+        self._catalogue = catalogue
+        self._items: dict[int, ShownItem] = {}
         self.static = template.render_static(examples)
         self._candidates: dict[int, str] = {}
         self._histories: dict[tuple[int, ...], str] = {}
@@ -76,10 +75,10 @@ class PromptRenderer:
         return self.template.history.window, self.template.history.drop
 
     def _check_rows(self, rows: IntArray, column: str) -> None:
-        outside = np.flatnonzero((rows < 0) | (rows >= len(self._items)))
+        outside = np.flatnonzero((rows < 0) | (rows >= len(self._catalogue)))
         if len(outside):
             raise DataError(
-                f"Row {rows[outside[0]]} is outside the catalogue of {len(self._items)} items; "
+                f"Row {rows[outside[0]]} is outside the catalogue of {len(self._catalogue)} items; "
                 "render with the catalogue that the rows were made for.",
                 column=column,
             )
@@ -94,11 +93,17 @@ class PromptRenderer:
         for start, end in pairwise(offsets):
             key = tuple(values[start:end])
             if key not in rendered:
-                rendered[key] = self.template.render_user([self._items[row] for row in key])
+                rendered[key] = self.template.render_user([self._item(row) for row in key])
             out.append(rendered[key])
         return out
 
     def _candidate(self, row: int) -> str:
         if row not in self._candidates:
-            self._candidates[row] = self.template.render_candidate(self._items[row])
+            self._candidates[row] = self.template.render_candidate(self._item(row))
         return self._candidates[row]
+
+    def _item(self, row: int) -> ShownItem:
+        if row not in self._items:
+            catalogue = self._catalogue
+            self._items[row] = ShownItem(catalogue.titles[row], tuple(catalogue.categories[row]))
+        return self._items[row]

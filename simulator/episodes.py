@@ -82,7 +82,7 @@ class Episodes:
 
     def view(self, block: slice, round: int, seed: int, n_items: int) -> RoundView:
         """What the recommender may look at for a block."""
-        from simulator.kernels import lay_out
+        from simulator.episode_kernels import lay_out
 
         n = block.stop - block.start
         user = self.user[block]

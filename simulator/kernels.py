@@ -12,12 +12,11 @@ panel. Items are gone through in pieces, and a piece whose largest value is too 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
+
+from simulator.compiling import compiled, vectorised
 
 _PIECE = 32
 _NONE = np.float32(-np.inf)
@@ -30,26 +29,8 @@ _D0, _D1, _D2, _D3 = np.float32(135135), np.float32(62370), np.float32(3150), np
 ROUGH_SIGMOID_ERROR = 6e-5
 """How far the rough sigmoid may be from the true one."""
 
-# The order of a sum or of a maximum may change here: rough values are bounded, exact sums exact.
-_REORDER = {"reassoc", "nsz", "nnan", "contract"}
 
-_Loop = TypeVar("_Loop", bound=Callable[..., Any])
-
-
-def _compiled(loop: _Loop, **options: Any) -> _Loop:
-    """Compile on first use, without Python's lock; kept on disk where there is a place for it."""
-    compiler = partial(njit, nogil=True, error_model="numpy", **options)
-    try:
-        return cast(_Loop, compiler(cache=True)(loop))
-    except RuntimeError:
-        return cast(_Loop, compiler()(loop))
-
-
-def _vectorised(loop: _Loop) -> _Loop:
-    return _compiled(loop, fastmath=_REORDER)
-
-
-@_vectorised
+@vectorised
 def exact_dot(left: Any, right: Any) -> Any:
     """The inner product of two float32 rows on the grid of `on_grid`, in float64, without error."""
     total = 0.0
@@ -58,7 +39,7 @@ def exact_dot(left: Any, right: Any) -> Any:
     return total
 
 
-@_compiled
+@compiled
 def round_rows(rows: Any, bits: int, out: Any) -> None:
     """Round each row to multiples of 2**-bits times the power of two above its largest entry."""
     for n in range(rows.shape[0]):
@@ -72,14 +53,14 @@ def round_rows(rows: Any, bits: int, out: Any) -> None:
             out[n, k] = (rows[n, k] + rounder) - rounder
 
 
-@_compiled
+@compiled
 def dot_rows(left: Any, right: Any, out: Any) -> None:
     """`exact_dot` row by row, into `out`, float64, shape (n,)."""
     for n in range(left.shape[0]):
         out[n] = exact_dot(left[n], right[n])
 
 
-@_vectorised
+@vectorised
 def rough_sigmoid(x: Any) -> Any:
     """1 / (1 + e**-x) in float32, to `ROUGH_SIGMOID_ERROR`; without branches, and so fast."""
     z = min(max(x, -_CLIP), _CLIP) * _HALF
@@ -89,7 +70,7 @@ def rough_sigmoid(x: Any) -> Any:
     return _HALF + _HALF * (above / below)
 
 
-@_vectorised
+@vectorised
 def _rough_scores(
     product: Any, seen: Any, bonus: Any, towards: Any, start: Any, sigmoid: bool, out: Any
 ) -> None:
@@ -100,14 +81,14 @@ def _rough_scores(
         out[i] = _NONE if seen[i] else score
 
 
-@_vectorised
+@vectorised
 def _hide_seen(product: Any, seen: Any) -> None:
     """Write -inf into `product` where seen."""
     for i in range(product.shape[0]):
         product[i] = _NONE if seen[i] else product[i]
 
 
-@_vectorised
+@vectorised
 def _largest(values: Any) -> Any:
     largest = _NONE
     for i in range(values.shape[0]):
@@ -115,7 +96,7 @@ def _largest(values: Any) -> Any:
     return largest
 
 
-@_compiled
+@compiled
 def _find_peaks(values: Any, peaks: Any) -> Any:
     """The largest value of each piece into `peaks`, and of all."""
     for piece in range(peaks.shape[0]):
@@ -123,7 +104,7 @@ def _find_peaks(values: Any, peaks: Any) -> Any:
     return _largest(peaks)
 
 
-@_compiled
+@compiled
 def best_in_panel(
     product: Any,
     first: int,
@@ -189,12 +170,12 @@ def best_in_panel(
                     best_score[u], best[u] = score, item
 
 
-@_compiled
+@compiled
 def _worse(value: Any, item: Any, other_value: Any, other_item: Any) -> Any:
     return value < other_value or (value == other_value and item > other_item)
 
 
-@_compiled
+@compiled
 def _replace_worst(values: Any, items: Any, value: Any, item: Any) -> None:
     """Put a better entry in the place of the worst one, which heads the heap."""
     k, size = 0, values.shape[0]
@@ -211,7 +192,7 @@ def _replace_worst(values: Any, items: Any, value: Any, item: Any) -> None:
     values[k], items[k] = value, item
 
 
-@_compiled
+@compiled
 def top_in_panel(
     product: Any,
     first: int,
@@ -260,7 +241,7 @@ def top_in_panel(
                     _replace_worst(top_value[u], top[u], value, first + i)
 
 
-@_vectorised
+@vectorised
 def _count_above(product: Any, low: Any, high: Any) -> Any:
     """How many are above `high`, and how many in between."""
     above, near = 0, 0
@@ -270,7 +251,7 @@ def _count_above(product: Any, low: Any, high: Any) -> Any:
     return above, near
 
 
-@_compiled
+@compiled
 def rank_in_panel(
     product: Any,
     first: int,
@@ -314,39 +295,3 @@ def rank_in_panel(
                 for i in range(piece.shape[0]):
                     if low <= piece[i] <= high:
                         rank[u] += exact_dot(users[u], items[first + start + i]) > own[u]
-
-
-@_compiled
-def lay_out(
-    values: Any,
-    offsets: Any,
-    user: Any,
-    shown: Any,
-    clicked: Any,
-    history: Any,
-    starts: Any,
-    seen: Any,
-) -> None:
-    """Write down what each episode's user has accepted and seen by now.
-
-    Args:
-        values: Histories before the run: user u's are `values[offsets[u]:offsets[u + 1]]`.
-        offsets: See there.
-        user: shape (n,).
-        shown: Items shown in the run, oldest first, shape (n, m).
-        clicked: Which of them were accepted, bool, shape (n, m).
-        history: Where what user and run have accepted goes, from `starts[k]` on for episode k.
-        starts: shape (n,).
-        seen: bool, shape (n, n_items), all False.
-    """
-    for episode in range(user.shape[0]):
-        place = starts[episode]
-        for k in range(offsets[user[episode]], offsets[user[episode] + 1]):
-            history[place] = values[k]
-            seen[episode, values[k]] = True
-            place += 1
-        for k in range(shown.shape[1]):
-            seen[episode, shown[episode, k]] = True
-            if clicked[episode, k]:
-                history[place] = shown[episode, k]
-                place += 1

@@ -102,6 +102,17 @@ class NudgingProtocol(Measurement):
         """
         return cls.model_validate({"preset": name, **changed})
 
+    def describe(self) -> str:
+        """The nearest preset's name, and the fields in which it differs."""
+
+        def changed(name: str) -> list[str]:
+            preset = type(self).preset(name)
+            return [f for f in type(self).model_fields if getattr(self, f) != getattr(preset, f)]
+
+        name = min(PRESETS, key=lambda name: len(changed(name)))
+        fields = ", ".join(f"{field}={getattr(self, field)!r}" for field in changed(name))
+        return f"{name} ({fields})" if fields else name
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_preset(cls, given: Any) -> Any:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from simulator.data import dataset_spec, load_dataset
 from simulator.domain import Catalogue, Dataset, ExposureLog, Interactions, Vectors
 from simulator.engines import OpenAIServerEngine
 
+CHROMIUM = Path("/usr/bin/chromium")
 N_USERS, N_ITEMS, WIDTH = 30, 60, 8
 
 
@@ -25,6 +27,18 @@ def ml_100k() -> Dataset:
     if not dataset_spec("ml-100k").is_present():
         pytest.skip("the real data set ml-100k is not at hand; set NUDGESIM_DATA")
     return load_dataset("ml-100k")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium, driven by playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("no Chromium here")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

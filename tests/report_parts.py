@@ -8,12 +8,12 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from report_probes import probes
 
 from evals import Bootstrap, Comparison, compare
 from evals.conclusions import Conclusions, conclude
 from evals.judging import judge_answers
 from evals.labelled import LabelledExposures
-from evals.probes import Probes
 from evals.report import Contents, Decisions, decisions_of
 from evals.testers import RecommenderRanking, rank_recommenders
 from prompts import PromptRenderer, load_template
@@ -242,51 +242,6 @@ def conclusions() -> Conclusions:
 def comparison() -> Comparison:
     """The first method before each click model."""
     return compare([run for (_, m), run in runs().items() if m == "itmprec"], bootstrap=QUICK)
-
-
-def probes(agent: str, seed: int) -> Probes:
-    """Probes with shifts of all kinds."""
-    draws = generator(seed, "report probes")
-    rows = [
-        ("label swap", "yes and no swapped"),
-        ("example order", "reversed"),
-        ("example order", "clicks last"),
-        ("example balance", "all clicks"),
-        ("example balance", "no clicks"),
-        ("wording", "would you watch it?"),
-        ("neutral titles", "titles as codes"),
-        ("positivity", ""),
-        ("popularity", ""),
-    ]
-    shift = draws.normal(size=len(rows)) * 0.06
-    half = 0.01 + 0.03 * draws.random(len(rows))
-    auc = draws.normal(size=len(rows)) * 0.02
-    table = pd.DataFrame(rows, columns=["probe", "variant"]).assign(
-        exposures=1000,
-        users=40,
-        shift=shift,
-        shift_low=shift - half,
-        shift_high=shift + half,
-        p_corrected=np.where(np.abs(shift) > half, 0.004, 0.6),
-        moved=np.abs(shift) + 0.02,
-        flipped=np.abs(shift) / 2,
-        auc=0.7 + auc,
-        auc_difference=auc,
-        auc_low=auc - 0.01,
-        auc_high=auc + 0.01,
-        failures=0,
-        note=["", "", "", "", "", "", "", "P(click) less the logged click rate", "slope"],
-    )
-    worst = pd.DataFrame(
-        {
-            "probe": "label swap",
-            "variant": "yes and no swapped",
-            "row": np.arange(5) * 7,
-            "probability": 0.81,
-            "probability_variant": np.linspace(0.1, 0.4, 5),
-        }
-    )
-    return Probes(agent, table, worst, ())
 
 
 @cache

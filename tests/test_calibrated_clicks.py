@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from scipy.special import expit, logit
 
 from prompts import load_template
 from recommender import RandomItems
-from simulator.clicks import AgentClicks, DistributionClicks, Fallback
-from simulator.clicks.calibrated import Calibrated
+from simulator.clicks import AgentClicks, Calibrated, DistributionClicks, Fallback
 from simulator.clicks.calibration import Isotonic, Platt, Temperature
 from simulator.describe import describe
 from simulator.domain import Clicks, Dataset, Exposures, Vectors
@@ -35,8 +35,6 @@ def agent(**settings: Any) -> AgentClicks:
 
 def spread(shown: Exposures) -> Exposures:
     """The same exposures with draws all over [0, 1)."""
-    from dataclasses import replace
-
     return replace(shown, draw=np.random.default_rng(4).random(len(shown)))
 
 
@@ -118,6 +116,15 @@ def test_a_wrapped_model_is_decided_anew_and_keeps_the_rest(data: Dataset) -> No
     assert wrapped.usage() == {"calls": 3.0}
     assert model.closed
     assert describe(wrapped) == "calibrated(Halting, Platt(slope=0.5, offset=-1.0, kind='platt'))"
+
+
+def test_wrappers_with_other_curves_are_described_otherwise() -> None:
+    one, other = (
+        describe(Calibrated(DistributionClicks(), Isotonic((0.2, 0.8), (0.1, top))))
+        for top in (0.6, 0.7)
+    )
+    assert "Isotonic(2 corners, " in one
+    assert one != other
 
 
 def test_a_wrapper_composes_with_a_fallback(data: Dataset, vectors: Vectors) -> None:

@@ -140,6 +140,8 @@ def test_what_cannot_be_fitted_is_refused_with_the_reason(logged: Dataset) -> No
     assert "are 0.7" in effect.refused["platt"]
     with pytest.raises(UnknownNameError, match="Did you mean 'platt'"):
         calibrate(agent(), logged, ["plat"])
+    with pytest.raises(ConfigError, match="Name a calibration method"):
+        calibrate(agent(), logged, [])
     with pytest.raises(ConfigError, match="calibrated already"):
         calibrate(agent(calibration=Platt(1.0, 0.0)), logged)
     with pytest.raises(ConfigError, match="Mode text"):
@@ -199,6 +201,14 @@ def test_a_calibration_from_the_command_goes_into_a_run(
     code, _, err = command(*run, "--calibration", str(path), "--examples", "none")
     assert code == 2
     assert "few-shot examples" in err
-    code, _, err = command("prompts", "calibrate", "--out", str(path))
+
+
+def test_the_command_refuses_before_a_model_is_loaded(
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, err = command("prompts", "calibrate", "--out", str(tmp_path / "one.json"))
     assert code == 2
     assert "name its method" in err
+    code, _, err = command("prompts", "calibrate", "--method", "plat")
+    assert code == 2
+    assert "Did you mean 'platt'" in err

@@ -186,7 +186,9 @@ EACH = (
 @pytest.mark.parametrize("calibration", EACH, ids=lambda c: c.kind)
 def test_a_file_brings_back_what_was_saved(tmp_path: Path, calibration: AgentCalibration) -> None:
     fitted = FittedCalibration(calibration, ORIGIN)
+    save_calibration(tmp_path / "new folder" / "one.json", fitted)
     save_calibration(tmp_path / "one.json", fitted)
+    assert (tmp_path / "new folder" / "one.json").exists()
     assert load_calibration(tmp_path / "one.json") == fitted
     save_calibration(tmp_path / "two.json", load_calibration(tmp_path / "one.json"))
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()

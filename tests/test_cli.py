@@ -128,7 +128,7 @@ def test_settings_from_a_file_with_flags_over_it(
         (("run", "--data", "demo", "--w", "1", "--clicks", "distribution"), "both w and b"),
         (("run", "--engine", "openai", "--url", "http://127.0.0.1:9"), "No model at"),
         (("run", "--model", "qwen3-4"), "Did you mean 'qwen3-4b'"),
-        (("compare", "nowhere"), "nowhere is no run directory"),
+        (("compare", "nowhere"), "nowhere: neither a run directory nor a click model"),
         (("data", "check", "nowhere.toml"), "nowhere.toml"),
         (("prompts", "render", "--user", "user-1"), "and 570 more"),
         (("prompts", "show", "movies/clik-en"), "Did you mean 'movies/click-en'"),

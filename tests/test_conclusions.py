@@ -14,7 +14,7 @@ from evals.bootstrap import Bootstrap, holm
 from evals.conclusions import Conclusions, conclude
 from prompts import load_template
 from simulator.clicks import AgentClicks, DistributionClicks
-from simulator.config import RunConfig
+from simulator.config import DistributionConfig, RunConfig
 from simulator.data import load_dataset
 from simulator.domain import Vectors
 from simulator.engines.scripted import ScriptedEngine
@@ -282,5 +282,26 @@ def test_the_grid_lies_around_the_fitted_model(
     assert [m.w / fitted.w for m in grid] == pytest.approx([0.5, 2, 1, 1])
     odds = [np.exp(-m.w * m.b) / np.exp(-fitted.w * fitted.b) for m in grid[2:]]
     assert odds == pytest.approx([2, 0.5])
-    without = replace(load_dataset("demo"), log=None)
-    assert next(iter(nudging_click_models(SETTINGS, without, print))) == "distribution (w 1, b 0.8)"
+
+
+@pytest.mark.slow
+def test_ratings_are_fitted_to_but_not_held_against(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    data = load_dataset("demo")
+    assert data.log is not None
+    rated = replace(data, log=replace(data.log, observed=False))
+    names = list(nudging_click_models(SETTINGS, rated, lambda _: None))
+    assert names[:2] == ["distribution (released-code)", "distribution (fitted)"]
+    own = SETTINGS.model_copy(update={"distribution": DistributionConfig(w=3.0, b=0.25)})
+    without = list(nudging_click_models(own, replace(data, log=None), lambda _: None))
+    assert without == [
+        "distribution (w 3, b 0.25)",
+        "distribution (paper)",
+        "distribution (released-code)",
+        "distribution (w 1.5, b 0.25)",
+        "distribution (w 6, b 0.25)",
+        "distribution (w 3, b 0.019)",
+        "distribution (w 3, b 0.48)",
+    ]

@@ -180,6 +180,7 @@ def test_no_measure_is_invented() -> None:
     only = sums_of([0.4, 0.6], [0, 0])
     for name in ("auc", "pr_auc", "click_rate_ratio", "kappa", "f1"):
         assert np.isnan(m.OVERALL[name](only)[0, 0]), name
+    assert np.isnan(m.auc_reached(np.array([0.6]), np.array([0.5])))
     nobody = sums_of([0.4, 0.6], [0, 1], weight=0.0)
     for measure in {**m.OVERALL, **m.BY_SEGMENT}.values():
         assert np.isnan(measure(nobody)[0, 0])

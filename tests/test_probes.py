@@ -15,9 +15,14 @@ from evals.labelled import LabelledExposures
 from evals.probes import Probes, probe
 from prompts import load_template
 from simulator.clicks import AgentClicks
+from simulator.clicks.calibration import Temperature
+from simulator.data import load_dataset
 from simulator.domain import Exposures
 from simulator.engines.scripted import ScriptedEngine
 from simulator.errors import ConfigError, LabelError
+from simulator.experiment import open_agent
+from simulator.experiment.labelled import labelled_exposures
+from simulator.experiment.split import split_log
 from simulator.interfaces import LabelProbabilities, Prompt
 
 QUICK = Bootstrap(replicates=300)
@@ -155,6 +160,23 @@ def test_a_pair_of_neutral_words_is_held_against_its_exchange() -> None:
     assert table.loc["no to click, yes to skip", "shift"] == pytest.approx(-0.2)
 
 
+def test_a_template_of_neutral_words_is_swapped_once() -> None:
+    asker = agent(likes_a_word)
+    letters = AgentClicks(
+        asker.engine, asker.template.with_labels("B", "A"), examples=asker.examples
+    )
+    table = asked(letters, exposures=100).table.set_index("variant")
+    assert table.index[:3].tolist() == [
+        "A to click, B to skip",
+        "1 to click, 2 to skip",
+        "2 to click, 1 to skip",
+    ]
+    assert table.loc["A to click, B to skip", ["shift", "note"]].tolist() == [
+        pytest.approx(0.2),
+        "",
+    ]
+
+
 def test_figures_by_hand() -> None:
     labelled = log()
     asker = agent(lambda question: 0.3 if "Suggestion:" in question.text else 0.0)
@@ -167,6 +189,16 @@ def test_figures_by_hand() -> None:
     positive = probes.table[probes.table["probe"] == "positivity"].iloc[0]
     assert positive["shift"] == pytest.approx(law.mean() - labelled.clicked.mean())
     assert positive["auc"] == pytest.approx(row["auc"])
+
+
+def test_a_calibrated_agent_is_probed_as_it_decides() -> None:
+    table = asked(agent(follows_the_layout, calibration=Temperature(temperature=2.0))).table
+    odds = np.array([0.65, 0.35, 0.45, 0.15]) / np.array([0.35, 0.65, 0.55, 0.85])
+    bright, dark, bright_moved, dark_moved = np.sqrt(odds) / (1 + np.sqrt(odds))
+    share = (log().shown.item % 2).mean()
+    shift = share * (bright_moved - bright) + (1 - share) * (dark_moved - dark)
+    row = table.set_index("variant").loc["other layout"]
+    assert row["shift"] == pytest.approx(shift, abs=1e-6)
 
 
 def test_argmax_decisions_flip_at_one_half() -> None:
@@ -268,3 +300,20 @@ def test_progress_is_told_of_every_variant() -> None:
     told: list[int] = []
     probes = asked(agent(), exposures=100, progress=lambda answers: told.append(len(answers)))
     assert sum(told) == 100 * (1 + probes.table["moved"].notna().sum())
+
+
+@pytest.mark.slow
+def test_the_pocket_agent_answers_to_yes_and_no_and_to_no_other_words() -> None:
+    data = load_dataset("demo")
+    split = split_log(data)
+    held_out = labelled_exposures(data, split.judging, split.early)
+    with open_agent("pocket", domain="movies", engine="transformers", cache="none") as pocket:
+        probes = probe(pocket, held_out, others=(), exposures=150, bootstrap=QUICK)
+    table = probes.table.set_index("variant")
+    assert table.loc["as is, against the log", "auc"] > 0.7
+    assert table.loc["no to click, yes to skip", "auc"] < 0.35  # it goes on meaning yes by yes
+    assert table.loc["codes alone", "auc"] < 0.65
+    assert abs(table.loc["reversed", "shift"]) < 0.02
+    told = "A to click, B to skip: not asked further, since all of the first 64 decisions failed"
+    assert any(told in caution for caution in probes.cautions)
+    assert table["failures"].sum() == 0

@@ -84,3 +84,8 @@ def test_click_noise_is_one_number_for_each_target() -> None:
     assert (sure.probability <= 1).all()
     with pytest.raises(ConfigError, match="noise"):
         DistributionClicks(noise=2.0)
+
+
+def test_a_protocol_is_described_by_the_nearest_preset() -> None:
+    assert NudgingProtocol.preset("released-code").describe() == "released-code"
+    assert NudgingProtocol.preset("paper", click_noise=0.1).describe() == "paper (click_noise=0.1)"

@@ -7,15 +7,19 @@ import pytest
 PACKAGES = (
     "simulator",
     "simulator.clicks",
+    "simulator.clicks.calibration",
     "simulator.data",
     "simulator.domain",
     "simulator.engines",
     "simulator.experiment",
+    "simulator.lab",
     "simulator.testing",
     "prompts",
     "recommender",
     "recommender.embeddings",
     "evals",
+    "evals.probes",
+    "evals.report",
 )
 
 
@@ -35,7 +39,7 @@ def test_all_is_curated(name: str) -> None:
 def test_importing_the_packages_stays_light() -> None:
     program = (
         "import sys, simulator, simulator.clicks, simulator.engines, simulator.data, prompts, "
-        "recommender, evals, simulator.cli\n"
+        "recommender, evals, simulator.lab, simulator.experiment, simulator.cli\n"
         "heavy = {'torch', 'transformers', 'vllm', 'ray', 'matplotlib', 'numba'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -86,6 +86,18 @@ def test_recommenders_score_a_log(trained: RunConfig) -> None:
 
 
 @pytest.mark.slow
+def test_what_would_take_too_long_is_left_out(
+    trained: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.experiment.recommender_scores.SEQUENCE_COST", 1000)
+    data, _, split = part_of_the_demo()
+    said: list[str] = []
+    scores = recommender_scores(trained, data, split, split.judging[:5], said.append)
+    assert "sasrec" not in scores
+    assert "sasrec is left out" in said[-1]
+
+
+@pytest.mark.slow
 def test_the_baselines_of_a_comparison(trained: RunConfig) -> None:
     data, log, split = part_of_the_demo()
     models = baseline_click_models(trained, data, split, silent)

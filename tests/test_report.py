@@ -66,7 +66,7 @@ class Balanced(HTMLParser):
 
 def read(html: str) -> Balanced:
     page = Balanced()
-    page.feed(html)
+    page.feed(html.replace("<wbr>", ""))  # where a name may be broken
     assert page.open == []
     return page
 

@@ -11,6 +11,7 @@ import pytest
 from reproduction_worlds import Watcher, cache, played, settings, silent, tables
 
 from evals.metrics import per_user
+from evals.trajectories import preferences
 from prompts import load_template
 from recommender.nudge import Intentions
 from simulator.clicks import AgentClicks
@@ -20,7 +21,6 @@ from simulator.errors import UnknownNameError
 from simulator.experiment import build_world
 from simulator.reproduction import ReproductionSettings, playing, reproduce
 from simulator.reproduction.methods import Method
-from evals.trajectories import preferences
 from simulator.runlog import Run
 from simulator.scores import paired
 

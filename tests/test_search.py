@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import search
+from simulator.compiling import compiled
 from simulator.domain import FloatArray, Ragged
-from simulator.kernels import ROUGH_SIGMOID_ERROR, _compiled, rough_sigmoid
+from simulator.kernels import ROUGH_SIGMOID_ERROR, rough_sigmoid
 from simulator.scores import inner, on_grid
 from simulator.search import ItemSearch, Liking, Nudges, Score
 
@@ -149,4 +150,4 @@ def test_the_rough_sigmoid_is_as_near_as_it_says() -> None:
 def test_loops_compile_where_there_is_no_place_to_keep_them() -> None:
     made_up: dict = {}
     exec("def twice(x):\n    return 2 * x", made_up)  # a function of no file cannot be cached
-    assert _compiled(made_up["twice"])(21) == 42
+    assert compiled(made_up["twice"])(21) == 42

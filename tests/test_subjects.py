@@ -49,6 +49,14 @@ def test_a_wrong_name_says_what_is_wrong(text: str, error: type[Exception], says
         read_subject(text, FLAGS)
 
 
+def test_a_name_of_ones_own_stands_in_front() -> None:
+    plain, mine = read_subjects(["agent", "mine=agent:template=movies/click-en"], FLAGS)
+    assert (plain.name, mine.name) == ("agent", "mine")
+    assert mine.config.agent.template == "movies/click-en"
+    with pytest.raises(ConfigError, match="called 'a'"):
+        read_subjects(["a=agent", "a=distribution:paper"], FLAGS)
+
+
 def test_the_same_model_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="named twice"):
+    with pytest.raises(ConfigError, match="Two click models are called"):
         read_subjects(["agent", "distribution:paper", "agent"], FLAGS)

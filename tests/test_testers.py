@@ -167,6 +167,17 @@ def test_rows_without_an_answer_are_out_for_all() -> None:
     assert "400 of 1,200 exposures are out" in ranking.cautions[0]
 
 
+def test_a_model_without_probabilities_is_left_out() -> None:
+    log, truth = logged(10)
+    scores, nothing = recommenders(truth, 11), np.full(len(log), np.nan)
+    ranking = rank_recommenders(scores, log, {"words": nothing, "truth": truth})
+    assert ranking.models == ("truth",)
+    assert ranking.slates == 240
+    assert ranking.cautions == ("words gave no probabilities and ranks nothing.",)
+    with pytest.raises(DataError, match="No click model gave a probability"):
+        rank_recommenders(scores, log, {"words": nothing})
+
+
 def test_slates_are_moments_or_users() -> None:
     user = np.array([0, 0, 0, 1, 1, 1])
     clicked = np.array([True, False, True, False, True, False])
@@ -222,5 +233,6 @@ def test_a_log_without_a_choice_is_refused() -> None:
     log, scores, p = by_hand()
     with pytest.raises(DataError, match="No slate of this log has more than 3"):
         rank_recommenders(scores, log, {"model": p}, k=3)
-    with pytest.raises(DataError, match="more than 1"):
-        rank_recommenders(scores, log, {"model": np.full(8, np.nan)})
+    few = np.array([0.5, np.nan, np.nan, 0.5, 0.5, 0.5, np.nan, np.nan])
+    with pytest.raises(DataError, match="more than 1 answered rows"):
+        rank_recommenders(scores, log, {"model": few})

@@ -283,3 +283,30 @@ def test_the_real_tests_have_their_counts():
     assert not ((tests.week >= 201325) & (tests.week <= 201402)).any()
     pairs = HeadlinePairs.of(tests)
     assert (len(pairs), int((pairs.p < 0.05).sum())) == (10_383, 2_879)
+
+
+def test_findings_say_what_is_luck_and_what_beats_the_baselines() -> None:
+    from evals.headlines import CEILING, LONGER, WORDS, HeadlineJudgement
+    from evals.wording.headline_tests import ordered
+
+    levels = {
+        "lucky": (0.51, 0.48, 0.54),
+        "knowing": (0.66, 0.63, 0.69),
+        LONGER: (0.55, 0.53, 0.57),
+    }
+    levels |= {WORDS: (0.62, 0.59, 0.64), CEILING: (0.99, 0.99, 0.99)}
+    measures = pd.DataFrame(
+        [(name, "ordered", *level, 2000, 500) for name, level in levels.items()],
+        columns=["model", "measure", "value", "low", "high", "pairs", "tests"],
+    )
+    gaps = [("knowing", LONGER, 0.08), ("knowing", WORDS, -0.01), ("lucky", LONGER, -0.06)]
+    differences = pd.DataFrame(
+        [(model, base, "ordered", low + 0.02, low, low + 0.04) for model, base, low in gaps],
+        columns=["model", "base", "measure", "difference", "low", "high"],
+    )
+    found = HeadlineJudgement(("lucky", "knowing", LONGER, WORDS), {}, measures, differences, ())
+    lucky, knowing, beside = ordered(found)
+    assert "0.510 [0.480, 0.540] of 2,000 pairs" in lucky
+    assert lucky.endswith("cannot be told from luck.")
+    assert knowing.endswith(f"better than luck, and more than {LONGER}.")
+    assert "words (fitted) 0.620" in beside

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evals.plots.style import SOFT, Drawing, panels, shade, styled, wrapped
-from simulator.domain import FloatArray, IntArray
+from evals.plots.style import SOFT, Drawing, panels, shade, wrapped
+from simulator.domain import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SIZE = 7.5
+_STEPS = 20
+"""Shades of a colour that are told apart."""
 _DARKEST = 0.55
 """Above it, text on a cell would be hard to read in one of the themes."""
 
@@ -66,7 +69,8 @@ def cells(
     # Cells without a text need less room.
     step = 0.19 if any(grid.texts for grid in grids) else 0.145
     tall = [step * max(lines[k : k + columns]) + 0.95 for k in range(0, len(grids), columns)]
-    with styled(_SIZE, name):
+
+    def draw() -> Figure:
         figure, places = panels(down, columns, 9.6, sum(tall), height_ratios=tall)
         # Names of models are long; those of one row of panels are read at its left.
         alike = columns > 1 and all(list(g.rows) == list(grids[0].rows) for g in grids)
@@ -80,31 +84,18 @@ def cells(
                 axes.set_yticks([])
         for axes in flat[len(grids) :]:
             axes.set_visible(False)
-    return Drawing(name, figure, description, _SIZE, wide=True)
+        return figure
+
+    return Drawing(name, draw, description, _SIZE, wide=True)
 
 
 def _draw(axes: Axes, grid: Grid) -> None:
-    from matplotlib.collections import PolyCollection
-
     known = np.isfinite(grid.values)
-    row, column = np.nonzero(known)
-    alpha = _DARKEST * np.clip(np.abs(grid.shades[known]), 0, 1)
-    axes.add_collection(
-        PolyCollection(
-            _boxes(row, column),
-            facecolors=[
-                shade(0 if up else 1, a)
-                for up, a in zip(grid.shades[known] >= 0, alpha, strict=True)
-            ],
-            edgecolors="#ffffff",
-            linewidths=1.0,
-        )
-    )
-    unknown = PolyCollection(
-        _boxes(*np.nonzero(~known)[:2]), facecolors="none", edgecolors=SOFT, linewidths=0
-    )
-    unknown.set_hatch("////")
-    axes.add_collection(unknown)
+    steps = np.rint(_STEPS * np.clip(np.where(known, grid.shades, 0), -1, 1)).astype(int)
+    for step in np.unique(steps[known]):
+        hue = shade(0 if step >= 0 else 1, _DARKEST * abs(step) / _STEPS)
+        _fill(axes, known & (steps == step), facecolor=hue, edgecolor="#ffffff", linewidth=1.0)
+    _fill(axes, ~known, facecolor="none", edgecolor=SOFT, linewidth=0, hatch="////")
     for i, texts in enumerate(grid.texts):
         for j, text in enumerate(texts):
             axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=_SIZE - 0.5)
@@ -120,7 +111,16 @@ def _draw(axes: Axes, grid: Grid) -> None:
     axes.set_title(grid.title, fontsize=_SIZE + 1, fontweight="bold")
 
 
-def _boxes(row: IntArray, column: IntArray) -> list[FloatArray]:
-    """The corners of cells."""
+def _fill(axes: Axes, chosen: BoolArray, **look: Any) -> None:
+    """The chosen cells as one shape, which keeps the file small."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    row, column = np.nonzero(chosen)
+    if not len(row):
+        return
     corners = [(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)]
-    return list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1))
+    boxes = np.stack([np.stack(at, axis=-1) for at in (*corners, corners[0])], axis=1)
+    codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+    path = Path(boxes.reshape(-1, 2).astype(float), codes * len(row))
+    axes.add_patch(PathPatch(path, **look))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evals.plots.style import INK, SERIES, Drawing, colour, line_style, panels, styled
+from evals.plots.style import INK, SERIES, Drawing, colour, line_style, panels
 from evals.wording.listing import listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 AXES = {
     "HR": "hit rate so far (clicks an exposure)",
@@ -28,7 +32,7 @@ def curve(curves: pd.DataFrame, metric: str, names: Sequence[str], level: float)
     """
     from matplotlib.ticker import MaxNLocator
 
-    with styled():
+    def draw() -> Figure:
         figure, [[axes]] = panels(1, 1, 4.7, 3.4)
         for place, name in enumerate(names):
             rows = curves[(curves["metric"] == metric) & (curves["run"] == name)]
@@ -51,4 +55,6 @@ def curve(curves: pd.DataFrame, metric: str, names: Sequence[str], level: float)
         axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.8)
         axes.margins(x=0.03, y=0.12)
         axes.legend(fontsize=10 if len(names) < SERIES else 7)
-    return Drawing(f"curve-{metric.lower()}", figure, f"{metric} over rounds for {listed(names)}")
+        return figure
+
+    return Drawing(f"curve-{metric.lower()}", draw, f"{metric} over rounds for {listed(names)}")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from evals.plots.style import INK, MARKERS, SERIES, SOFT, Drawing, colour, panels, styled, wrapped
+from evals.plots.style import INK, MARKERS, SERIES, SOFT, Drawing, colour, panels, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SIZE = 8.0
 
@@ -60,7 +61,8 @@ def dots(
     labels = [wrapped(row, 34) for row in rows]
     lines = sum(1 + label.count("\n") for label in labels)
     tall = max(0.22 * lines, 0.13 * len(rows) * (len(series) + 1)) + 0.75
-    with styled(_SIZE, name):
+
+    def draw() -> Figure:
         width = 9.6 if columns > 1 else 7.2
         figure, grid = panels(down, columns, width, down * tall + 0.3, sharey=True)
         places = [axes for line in grid for axes in line]
@@ -74,7 +76,9 @@ def dots(
         if len(series) > 1:
             handles = places[0].get_legend_handles_labels()
             figure.legend(*handles, loc="outside upper left", ncols=min(len(series), 4))
-    return Drawing(name, figure, description, _SIZE, wide=True)
+        return figure
+
+    return Drawing(name, draw, description, _SIZE, wide=True)
 
 
 def _panel(

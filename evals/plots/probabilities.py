@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from evals.plots.style import DASHES, INK, Drawing, colour, panels, shade, styled
+from evals.plots.style import DASHES, INK, Drawing, colour, panels, shade
 from simulator.domain import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def probabilities(p: FloatArray, q: FloatArray, name: str, other: str) -> list[Drawing]:
@@ -31,7 +36,8 @@ def _pairs(p: FloatArray, q: FloatArray, name: str, other: str) -> Drawing:
     boxes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
     # Shade by the logarithm of the count: rare pairs stay visible beside frequent ones.
     alpha = 0.12 + 0.88 * np.log(count[i, j]) / max(np.log(count.max()), 1e-9)
-    with styled():
+
+    def draw() -> Figure:
         figure, [[axes]] = panels(1, 1, 4.7, 4.1)
         axes.add_collection(
             PolyCollection(list(boxes), facecolors=[shade(0, a) for a in alpha], edgecolors="none")
@@ -47,14 +53,16 @@ def _pairs(p: FloatArray, q: FloatArray, name: str, other: str) -> Drawing:
             ylabel=f"P(click), {other}",
             aspect="equal",
         )
+        return figure
+
     told = f"P(click) of {name} against {other}, darker where more exposures fall"
-    return Drawing("probability-pairs", figure, told)
+    return Drawing("probability-pairs", draw, told)
 
 
 def _histograms(values: dict[str, FloatArray]) -> Drawing:
     from matplotlib.ticker import PercentFormatter
 
-    with styled():
+    def draw() -> Figure:
         figure, [[axes]] = panels(1, 1, 4.7, 4.1)
         for place, (name, p) in enumerate(values.items()):
             count, edges = np.histogram(p, bins=40, range=(0, 1))
@@ -72,5 +80,7 @@ def _histograms(values: dict[str, FloatArray]) -> Drawing:
         axes.margins(y=0.15)
         axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.8)
         axes.legend(fontsize=10)
+        return figure
+
     told = f"Distribution of P(click) for {' and '.join(values)}"
-    return Drawing("probability-histograms", figure, told)
+    return Drawing("probability-histograms", draw, told)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from evals.plots.style import INK, SOFT, Drawing, colour, panels, styled, wrapped
+from evals.plots.style import INK, SOFT, Drawing, colour, panels, wrapped
 from evals.wording.listing import listed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SIZE, _COLUMNS = 8.0, 4
 
@@ -27,7 +31,8 @@ def reliability(calibration: pd.DataFrame, models: Sequence[str], level: float) 
     columns = min(_COLUMNS, len(models))
     down = -(-len(models) // columns)
     top = _limit(calibration)
-    with styled(_SIZE, "reliability"):
+
+    def draw() -> Figure:
         figure, grid = panels(down, columns, 2.45 * columns, 2.55 * down, sharex=True, sharey=True)
         places = [axes for line in grid for axes in line]
         for place, (axes, model) in enumerate(zip(places, models, strict=False)):
@@ -51,8 +56,10 @@ def reliability(calibration: pd.DataFrame, models: Sequence[str], level: float) 
         figure.supxlabel("P(click)", fontsize=_SIZE, color=SOFT)
         told = f"share clicked (bars: {level:.0%} over users)"
         figure.supylabel(told, fontsize=_SIZE, color=SOFT)
+        return figure
+
     description = f"Share of exposures clicked over P(click), a panel each for {listed(models)}"
-    return Drawing("reliability", figure, description, _SIZE, wide=columns > 1)
+    return Drawing("reliability", draw, description, _SIZE, wide=columns > 1)
 
 
 def _limit(calibration: pd.DataFrame) -> float:

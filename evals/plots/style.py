@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,9 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 MARKERS = "osD^vPX*"
 
 _FONT = re.compile(r"font: (?:[\w.]+ )?([\d.]+px) [^;\"]+")
+_JOINT = re.compile(r"(?<=[\s,:/])|(?<==)(?=[A-Za-z])")
+_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "SimHei")
+"""The first that there are; those behind the first draw Chinese names in PNG files."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11.0,
@@ -75,17 +79,23 @@ class Drawing:
 
     Attributes:
         name: Of its files, such as "reliability"; unique in a report.
-        figure: What to draw.
+        draw: Draws it, when it is wanted.
         description: In a sentence, for readers who see no figure.
         size: Of its text, in points.
         wide: Whether it takes a page's whole width.
     """
 
     name: str
-    figure: Figure
+    draw: Callable[[], Figure]
     description: str
     size: float = 11.0
     wide: bool = False
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The figure, drawn once."""
+        with styled(self.size, self.name):
+            return self.draw()
 
     def page(self) -> str:
         """An SVG element with the page's colours and fonts, the same text each time."""
@@ -103,7 +113,8 @@ class Drawing:
 
     def file(self, ending: str) -> bytes:
         """The figure as an "svg" or "png" file; no date, no version, the same bytes each time."""
-        return self._svg if ending == "svg" else self._saved("png", {"Software": None}, "white")
+        vector = self._svg  # first, since it decides where everything stands
+        return vector if ending == "svg" else self._saved("png", {"Software": None}, "white")
 
     @cached_property
     def _svg(self) -> bytes:
@@ -111,8 +122,11 @@ class Drawing:
 
     def _saved(self, ending: str, metadata: dict[str, None], ground: str) -> bytes:
         buffer = io.BytesIO()
-        with styled(self.size, self.name):
+        with styled(self.size, self.name), warnings.catch_warnings():
+            # An SVG keeps the text as it is; a PNG shows a box where no font has the character.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
             self.figure.savefig(buffer, format=ending, dpi=200, metadata=metadata, facecolor=ground)
+        self.figure.set_layout_engine("none")  # stays as it is now
         return buffer.getvalue()
 
 
@@ -120,8 +134,11 @@ class Drawing:
 def styled(size: float = 11.0, name: str = "") -> Iterator[None]:
     """Draw and save in this look; `name` keeps the ids of one figure apart from another's."""
     from matplotlib import rc_context
+    from matplotlib.font_manager import get_font_names
 
-    with rc_context({**_STYLE, "font.size": size, "svg.hashsalt": f"nudgesim {name}"}):
+    fonts = [font for font in _FONTS if font in get_font_names()]
+    look = {**_STYLE, "font.family": fonts, "font.size": size, "svg.hashsalt": f"nudgesim {name}"}
+    with rc_context(look):
         yield
 
 
@@ -159,7 +176,7 @@ def line_style(place: int) -> dict[str, Any]:
 def wrapped(name: str, width: int = 26) -> str:
     """A name on as many lines as it needs, broken where it has a joint."""
     lines = [""]
-    for piece in re.split(r"(?<=[\s,:=/])", name):
+    for piece in _JOINT.split(name):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece

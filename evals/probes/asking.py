@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evals.bootstrap import Bootstrap, holm
 from evals.labelled import LabelledExposures
-from evals.probes import against_log
 from evals.probes.examples import balance_variants, order_variants
 from evals.probes.findings import Probes
+from evals.probes.inquiry import Inquiry, failed_in
 from evals.probes.labels import label_variants
-from evals.probes.paired import Scale, most_moved
+from evals.probes.paired import Scale
 from evals.probes.titles import title_variants
-from evals.probes.variant import PILOT, Progress, Variant, probabilities
+from evals.probes.variant import (
+    PILOT,
+    Progress,
+    Variant,
+    probabilities,
+)
 from evals.probes.wording import related_templates, wording_variants
 from prompts import Template
 from simulator.clicks import AgentClicks
-from simulator.domain import Catalogue, FloatArray, IntArray
-from simulator.errors import ConfigError, DataError, LabelError, PromptError
+from simulator.domain import Catalogue, Exposures, FloatArray, IntArray
+from simulator.errors import ConfigError, DataError, PromptError
 from simulator.seeding import sample_rows, uniforms
 
 COLUMNS = (
@@ -43,13 +46,6 @@ COLUMNS = (
     "failures",
     "note",
 )
-
-WORST_COLUMNS = ("probe", "variant", "row", "probability", "probability_variant")
-WORST = 20
-"""Decisions kept of each variant, those that moved most."""
-
-MANY_FAILURES = 0.1
-"""Of a variant's decisions; with more, a reader is told why."""
 
 FEW_USERS = 20
 """Below this, a reader is warned."""
@@ -97,10 +93,9 @@ def probe(
             f"The agent answered none of the first {len(plain)} exposures, so there is nothing to "
             f"probe; the first failure: {plain.failure[0]}."
         )
-    scale = Scale(
-        sample.shown.user, sample.clicked, _draws(sample, rows, seed), bootstrap or Bootstrap()
-    )
-    inquiry = _Inquiry(agent, sample, rows, scale, as_is, progress)
+    draws = _draws(sample.shown, rows, seed)
+    scale = Scale(sample.shown.user, sample.clicked, draws, bootstrap or Bootstrap())
+    inquiry = Inquiry(agent, sample, rows, scale, as_is, progress)
     cautions = _cautions(agent, log, sample, as_is)
     variants = [
         *_label_variants(agent, cautions),
@@ -114,16 +109,6 @@ def probe(
     found = pd.DataFrame(table)
     found["p_corrected"] = holm(found["p"].to_numpy(dtype=np.float64))
     return Probes(agent.describe(), found.reindex(columns=COLUMNS), worst, tuple(cautions))
-
-
-def _widest_first(worst: list[pd.DataFrame]) -> pd.DataFrame:
-    """The most moved decision of every variant, then the second of each; widest gap first."""
-    moved = pd.concat([part for part in worst if len(part)] or worst)
-    gap = (moved["probability_variant"] - moved["probability"]).abs()
-    order = moved.assign(place=moved.index, gap=gap).sort_values(
-        ["place", "gap"], ascending=[True, False], kind="stable"
-    )
-    return order[list(WORST_COLUMNS)].reset_index(drop=True)
 
 
 def _check(agent: AgentClicks, log: LabelledExposures) -> Catalogue:
@@ -147,9 +132,8 @@ def _rows(n: int, exposures: int | None, seed: int) -> IntArray:
     return np.concatenate([rows[pilot], np.delete(rows, pilot)])
 
 
-def _draws(sample: LabelledExposures, rows: IntArray, seed: int) -> FloatArray:
-    """The log's luck; where it is one number for all, each row's own."""
-    shown = sample.shown
+def _draws(shown: Exposures, rows: IntArray, seed: int) -> FloatArray:
+    """The exposures' luck; where that is one number for all, each row of the log has its own."""
     if len(np.unique(shown.draw)) > 1:
         return shown.draw
     return uniforms(seed, "probe", user=shown.user, target=shown.item, position=rows)
@@ -162,80 +146,6 @@ def _label_variants(agent: AgentClicks, cautions: list[str]) -> list[Variant]:
     except PromptError as error:
         cautions.append(f"Labels were not swapped. {error}")
         return []
-
-
-@dataclass(frozen=True, eq=False)
-class _Inquiry:
-    """Exposures that variants are asked about.
-
-    Attributes:
-        agent: As is.
-        sample: The exposures.
-        rows: Which rows of the log they are.
-        scale: Weighs the answers.
-        as_is: The agent's own.
-        progress: See `Progress`.
-    """
-
-    agent: AgentClicks
-    sample: LabelledExposures
-    rows: IntArray
-    scale: Scale
-    as_is: FloatArray
-    progress: Progress
-
-    def compare(
-        self, variants: Sequence[Variant], cautions: list[str]
-    ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-        """A row a variant that could be asked, and the decisions that moved most."""
-        table: list[dict[str, Any]] = []
-        worst = [pd.DataFrame(columns=list(WORST_COLUMNS))]
-        answered: dict[tuple[str, str], FloatArray] = {}
-        for variant in variants:
-            about = {"probe": variant.probe, "variant": variant.name}
-            base = answered.get((variant.probe, variant.against)) if variant.against else self.as_is
-            if base is None:
-                continue  # what it is held against could not be asked
-            try:
-                clicks = variant.ask(self.agent, self.sample.shown, self.progress)
-            except LabelError as error:
-                cautions.append(f"{variant.probe}, {variant.name}: not asked. {error}")
-                continue
-            if clicks.undecided.all():
-                cautions.append(
-                    f"{variant.probe}, {variant.name}: not asked further, since all of the first "
-                    f"{len(clicks)} decisions failed, such as: {clicks.failure[0]}."
-                )
-                continue
-            answers = probabilities(clicks)
-            if _failed(answers) > MANY_FAILURES * len(answers):
-                cautions.append(
-                    f"{variant.probe}, {variant.name}: {_failed(answers):,} of {len(answers):,} "
-                    f"decisions failed, such as: {clicks.failure[np.isnan(answers)][0]}."
-                )
-            answered[variant.probe, variant.name] = answers
-            table.append({**about, **self._figures(variant, answers, base)})
-            worst.append(most_moved(answers, base, self.rows, WORST).assign(**about))
-        return table, _widest_first(worst)
-
-    def _figures(self, variant: Variant, answers: FloatArray, base: FloatArray) -> dict[str, Any]:
-        against = f"against {variant.against}" if variant.against else ""
-        return {
-            **self.scale.pair(answers, base, argmax=self.agent.mode == "argmax"),
-            "failures": _failed(answers),
-            "note": "; ".join(filter(None, [against, variant.note])),
-        }
-
-    def against_log(self, trained_until: int | None) -> list[dict[str, Any]]:
-        """What the agent's error goes with."""
-        scale, as_is, sample = self.scale, self.as_is, self.sample
-        rows = (
-            against_log.positivity(scale, as_is),
-            *against_log.popularity(scale, as_is, sample),
-            *against_log.position(scale, as_is, sample),
-            *against_log.years(scale, as_is, sample, trained_until),
-        )
-        return [{"failures": _failed(as_is), **row} for row in rows]
 
 
 def _cautions(
@@ -256,14 +166,10 @@ def _cautions(
             f"The prompt shows {len(agent.examples) or 'no'} example"
             f"{'' if len(agent.examples) == 1 else 's'}, so their order cannot be changed."
         )
-    failed = _failed(as_is)
+    failed = failed_in(as_is)
     if failed:
         out.append(
             f"{failed:,} of {len(sample):,} decisions failed as they are; a row of the table has "
             "only the exposures that were answered both ways."
         )
     return out
-
-
-def _failed(answers: FloatArray) -> int:
-    return int((~np.isfinite(answers)).sum())

@@ -32,9 +32,12 @@ def label_variants(agent: AgentClicks) -> list[Variant]:
         return Variant(PROBE, name, made, examples, against=against, note=note)
 
     click, skip = template.labels.pair
-    out = [answered_by(skip, click, note="the words' usual meanings pull the other way")]
+    meaning = "the words' usual meanings pull the other way"
+    own = {click, skip}
+    out = [answered_by(skip, click, note="" if own in map(set, NEUTRAL) else meaning)]
     for one, other in NEUTRAL:
-        first = answered_by(one, other, note="words without a meaning of their own")
-        note = f"neutral words exchanged: half of the shift is a liking for {other!r}"
-        out += [first, answered_by(other, one, against=first.name, note=note)]
+        if {one, other} != own:
+            first = answered_by(one, other, note="words without a meaning of their own")
+            note = f"neutral words exchanged: half of the shift is a liking for {other!r}"
+            out += [first, answered_by(other, one, against=first.name, note=note)]
     return out

@@ -55,6 +55,7 @@ class Variant:
             examples=self.examples,
             mode=agent.mode,
             minimum_mass=agent.minimum_mass,
+            calibration=agent.calibration,
         )
         if self.catalogue is not None:
             shown = replace(shown, catalogue=self.catalogue)

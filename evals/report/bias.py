@@ -10,7 +10,7 @@ from evals import plots
 from evals.probes import Probes
 from evals.report.contents import Contents
 from evals.report.section import Block, Figures, Section, Sheet, Words, cautions
-from evals.tables import Table, number, records
+from evals.tables import Table, number, p_value, records
 from evals.wording.listing import listed
 
 _MOST_WORST = 12
@@ -23,13 +23,15 @@ def section(contents: Contents) -> Section | None:
     blocks: list[Block] = [
         Words(
             "The agent is asked again about the same exposures with something changed that should "
-            "not matter. A shift is how much the mean P(click) moves; a bar that misses the dashed "
-            "line is a shift that can be told from none."
+            "not matter, and its answers are held against the log. A shift is how much the mean "
+            "P(click) moves, or what the note says; p is Holm-corrected over all rows of an agent."
         )
     ]
     for probes in contents.probes:
         blocks += cautions(probes.cautions)
-    blocks.append(Figures((_forest(contents.probes),)))
+    again = _forest(contents.probes, "probes", "shift of P(click)", "variant − as is")
+    against = _forest(contents.probes, "probes-log", "shift against the log", "see the notes")
+    blocks.append(Figures(tuple(d for d in (again, against) if d is not None)))
     for place, probes in enumerate(contents.probes):
         blocks += _sheets(probes, contents, place)
     data = {
@@ -39,7 +41,8 @@ def section(contents: Contents) -> Section | None:
     return Section("bias", "What moves an answer that should not?", "Bias", tuple(blocks), data)
 
 
-def _forest(every: tuple[Probes, ...]) -> plots.Drawing:
+def _forest(every: tuple[Probes, ...], name: str, title: str, axis: str) -> plots.Drawing | None:
+    """A row a variant: those asked again ("probes"), or those held against the log."""
     parts = [
         pd.DataFrame(
             {
@@ -49,15 +52,17 @@ def _forest(every: tuple[Probes, ...]) -> plots.Drawing:
                 "low": p.table["shift_low"],
                 "high": p.table["shift_high"],
             }
-        )
+        )[p.table["moved"].notna() == (name == "probes")]
         for p in every
     ]
     whole = pd.concat(parts, ignore_index=True)
     known = whole[whole["value"].notna()]
+    if known.empty:
+        return None
     agents = [p.agent for p in every]
-    panel = plots.Panel("shift of P(click)", known, 0.0, "variant − as is")
-    told = f"Shift of P(click) by probe for {listed(agents)}"
-    return plots.dots("probes", [panel], list(known["row"].unique()), told, series=agents)
+    panel = plots.Panel(title, known, 0.0, axis)
+    told = f"{title}, a row a variant, for {listed(agents)}"
+    return plots.dots(name, [panel], list(known["row"].unique()), told, series=agents)
 
 
 def _rows(table: pd.DataFrame) -> list[str]:
@@ -73,6 +78,7 @@ def _sheets(probes: Probes, contents: Contents, place: int) -> list[Block]:
             str(row["probe"]),
             str(row["variant"]),
             _between(row, "shift", "shift"),
+            p_value({"p_corrected": row["p_corrected"]}),
             number(row["moved"], 3),
             _share(row["flipped"]),
             _between(row, "auc_difference", "auc"),
@@ -87,6 +93,7 @@ def _sheets(probes: Probes, contents: Contents, place: int) -> list[Block]:
         "probe",
         "variant",
         "shift of P",
+        "p",
         "mean |shift|",
         "flipped",
         "change of AUC",

@@ -207,9 +207,9 @@ def _segments(judgement: Judgement) -> tuple[Block, ...]:
     ]
     explained = {
         "click_rate_ratio": "Expected over logged clicks: blue where a model expects too many, "
-        "orange where too few, the darker the further from 1.",
-        "calibration_error": "Calibration error: the darker, the further off.",
-        "auc": "AUC: blue above one half, orange below, where clicks and no-clicks are confused.",
+        "orange where too few; at full shade twice or half.",
+        "calibration_error": "Calibration error; at full shade 0.2 or more.",
+        "auc": "AUC: blue above one half, orange below, where the order is turned round.",
     }
     for measure, drawing in drawings:
         blocks += [Words(explained[measure]), Figures((drawing,))]

@@ -28,7 +28,8 @@ def section(contents: Contents) -> Section | None:
     first = (
         f"Each row is a user on the way to {towards}, the run's first target; users who are "
         "closest in the end stand on top in every run. Blue is a positive cosine to the target, "
-        "orange a negative one; ranks are the darker the nearer to the first place."
+        "orange a negative one, at full shade 1; a rank is at full shade in the first place and "
+        "has none in the last, by its logarithm."
     )
     drawings = [_users(comparison, target, "similarity"), _users(comparison, target, "rank")]
     blocks: list[Block] = [Words(first), Figures(tuple(d for d in drawings if d is not None))]
@@ -117,13 +118,13 @@ def _of_vectors(comparison: Comparison, vectors: Vectors, target: int) -> list[B
         Words("Intentions", "heading"),
         Words(
             f"Which of {n} intentions (k-means prototypes of users and items) the users on the way "
-            "to the first target are nearest to: the darker, the more of them."
+            "to the first target are nearest to; full shade is {np.max(shares):.0%} of them."
         ),
         Figures((intention,)),
         Words("A user's vector", "heading"),
         Words(
             "The first user's vector over rounds, computed anew from the clicks, in the dimensions "
-            "that move most; the last column is the target's own."
+            "that move most; the last column is the target's own. Blue is above zero, orange below."
         ),
         Figures((_vector(comparison, ways, unit.item[target], rounds, named),)),
     ]

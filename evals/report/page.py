@@ -30,6 +30,9 @@ from evals.report.words import cautions, grouped, headline, lead
 MOST_BYTES = 5_000_000
 """A report is smaller."""
 
+_JOINT = re.compile(r"(?<=[,:/])(?=\w)|(?<==)(?=[A-Za-z])")
+"""Where a name such as "agent:model=pocket,template=a/b" may be broken."""
+
 _SPARE = 60_000
 """Left over for the page around the sections."""
 _LEAST_ROOM = 400_000
@@ -207,7 +210,7 @@ def _environment() -> Any:
 
     def jointed(text: str) -> Markup:
         """A name that may be broken at its joints."""
-        return Markup(re.sub(r"(?<=[,:=/])(?=\w)", "<wbr>", str(escape(text))))
+        return Markup(_JOINT.sub("<wbr>", str(escape(text))))
 
     environment = Environment(
         loader=PackageLoader("evals"),

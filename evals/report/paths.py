@@ -53,11 +53,15 @@ def section(contents: Contents) -> Section | None:
         )
         for place, (user, target) in enumerate(episodes)
     ]
-    drawing = _category_map(contents, comparison)
-    if drawing is not None:
+    mapped = _category_map(contents, comparison)
+    if mapped is not None:
+        drawing, highest = mapped
         blocks += [
             Words("Categories on the way", "heading"),
-            Words("The share of what was shown in each round that is in a category."),
+            Words(
+                "The share of what was shown in each round that is in a category; full shade is "
+                f"{highest:.0%}."
+            ),
             Figures((drawing,)),
         ]
     return Section("paths", "The way, title by title", "Paths", tuple(blocks))
@@ -111,7 +115,7 @@ def _categories(contents: Contents, item: int) -> str:
     return "" if contents.catalogue is None else ", ".join(contents.catalogue.categories[item])
 
 
-def _category_map(contents: Contents, comparison: Comparison) -> plots.Drawing | None:
+def _category_map(contents: Contents, comparison: Comparison) -> tuple[plots.Drawing, float] | None:
     catalogue = contents.catalogue
     if catalogue is None or not catalogue.category_names or comparison.rounds < 2:
         return None
@@ -127,10 +131,12 @@ def _category_map(contents: Contents, comparison: Comparison) -> plots.Drawing |
         shares.append(np.stack([member[item[step == r]].mean(axis=0) for r in rounds], axis=1))
     most = np.argsort(-np.sum(shares, axis=(0, 2)), kind="stable")[:_MOST_CATEGORIES]
     names = [catalogue.category_names[k] for k in most]
+    highest = max(float(np.max(shares)), 1e-9)
     columns = [str(r) for r in rounds]
     grids = [
-        plots.Grid(name, names, columns, share[most], share[most] / max(np.max(shares), 1e-9))
+        plots.Grid(name, names, columns, share[most], share[most] / highest)
         for name, share in zip(comparison.names, shares, strict=False)
     ]
     told = f"Share of what was shown by category and round, for {listed(comparison.names)}"
-    return plots.cells("categories", grids, told, beside=min(len(grids), 3), axis="round")
+    drawing = plots.cells("categories", grids, told, beside=min(len(grids), 3), axis="round")
+    return drawing, highest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,11 +15,13 @@ from evals.report.contents import Contents
 from evals.report.section import Figures, Part, Section, Sheet, Words
 from evals.tables import agreement_table, metric_table, number, position_table, records
 from simulator.clicks.examination import EXAMINATION
+from simulator.protocol import NudgingProtocol
 from simulator.runlog import Run
 
 EXAMPLES = 12
 """Flipped decisions shown."""
 
+_PARTS = ("recommender", "clicks", "evolution")
 _LONG_NUMBER = re.compile(r"\d+\.\d{5,}(e[+-]?\d+)?")
 _EXAMINED = (
     " Where places of a slate may go unexamined, a probability is that of a click before it is "
@@ -160,11 +162,12 @@ def _level(row: dict[str, Any]) -> tuple[str, str]:
 def _parts(run: Run) -> list[tuple[str, str]]:
     """What the run was made of, as far as its configuration says."""
     config = run.manifest.get("config", {})
-    names = ("recommender", "clicks", "evolution", "protocol")
+    parts = {name: str(config[name]) for name in _PARTS if config.get(name)}
+    if isinstance(config.get("protocol"), Mapping):
+        parts["protocol"] = NudgingProtocol.model_validate(config["protocol"]).describe()
     return [
-        (name, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", str(config[name])))
-        for name in names
-        if config.get(name)
+        (name, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text))
+        for name, text in parts.items()
     ]
 
 

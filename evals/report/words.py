@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evals.report.contents import Contents
-from evals.wording import click_models, runs, testers
+from evals.wording import click_models, headline_tests, runs, testers
 
 
 def headline(contents: Contents) -> str:
@@ -35,6 +35,8 @@ def grouped(contents: Contents) -> list[tuple[str, list[str]]]:
     if contents.judgement is not None:
         found = click_models.findings(contents.judgement, contents.baselines)
         made.append(("Against logged users", found))
+    if contents.headlines is not None:
+        made.append(("Against headline tests", headline_tests.ordered(contents.headlines)))
     testing = [] if contents.ranking is None else testers.ranked(contents.ranking)
     if contents.conclusions is not None:
         testing += testers.concluded(contents.conclusions)

@@ -13,6 +13,7 @@ class Browser {
     this.fill();
     this.listen();
     this.reset();
+    this.opened = performance.now();
   }
 
   // A is a model; B a model or, at the end, the logged answer.

@@ -84,7 +84,7 @@ class DecisionData {
 const figure = (value, digits = 2) => (value === NONE ? "–" : (value / STEPS).toFixed(digits));
 
 // A name that may be broken at its joints.
-const jointed = (name) => name.replace(/([,:=/])(?=\w)/g, "$1\u200b");
+const jointed = (name) => name.replace(/([,:/])(?=\w)|(=)(?=[A-Za-z])/g, "$&\u200b");
 
 // Elements from names, attributes and children; texts are texts, never markup.
 function make(name, attributes = {}, ...children) {

@@ -74,7 +74,7 @@ class Detail {
         make("td", {}, this.strip(data.p[k][row], draw)),
       );
     });
-    const facts = [`The draw is ${figure(draw, 3)}; a model clicks where its P(click) is above it.`];
+    const facts = [`The draw is ${figure(draw, 3)}; a model that samples clicks where its P(click) is above it.`];
     if (data.logged) facts.push(`The user ${data.logged[row] ? "clicked" : "did not click"}.`);
     if (data.truth) facts.push(`The true P(click) is ${figure(data.truth[row], 3)}.`);
     const heads = ["model", "P(click)", "decision", "0 … 1"];
@@ -122,7 +122,7 @@ class Detail {
     }
     return prompts.map(([model, text]) => make(
       "details", { class: "prompt" },
-      make("summary", {}, `The exact prompt of ${this.data.models[model]}`),
+      make("summary", {}, `The exact prompt of ${jointed(this.data.models[model])}`),
       make("pre", { tabindex: "0", dir: "auto" }, text),
     ));
   }

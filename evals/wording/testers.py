@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from evals.conclusions import Conclusions
 from evals.probes import Probes
 from evals.tables import number, records
 from evals.testers import RecommenderRanking
 from evals.wording.listing import listed
+
+_DECIDED = 0.05
+"""A shift is told from none where its corrected p-value is below this."""
 
 
 def ranked(ranking: RecommenderRanking) -> list[str]:
@@ -59,20 +63,41 @@ def concluded(found: Conclusions) -> list[str]:
 
 
 def moved(probes: Probes) -> str:
-    """Which probes move an agent's answers beyond doubt."""
-    rows = [r for r in records(probes.table) if math.isfinite(r["shift_low"])]
-    told = [r for r in rows if r["shift_low"] > 0 or r["shift_high"] < 0]
-    if not rows:
-        return f"No bias probe of {probes.agent} could be told."
-    if not told:
-        return f"None of {len(rows)} bias probes moves {probes.agent}'s answers beyond doubt."
-    most = sorted(told, key=lambda r: -abs(r["shift"]))[:3]
-    each = [f"{r['probe']} ({number(r['shift'], 3, signed=True)})" for r in most]
-    lead = "most of all " if len(told) > len(most) else ""
-    return (
-        f"{len(told)} of {len(rows)} bias probes move {probes.agent}'s mean P(click) beyond doubt, "
-        f"{lead}{listed(each)}."
-    )
+    """Which variants move an agent's answers, and where it departs from the log."""
+    table = probes.table
+    again = records(table[table["moved"].notna()])
+    against = records(table[table["moved"].isna() & table["shift"].notna()])
+    out = []
+    if again:
+        out.append(
+            f"Of {len(again)} changes that should not matter {_told(again)} can be told to move "
+            f"{probes.agent}'s mean P(click){_most(again)}."
+        )
+    if against:
+        out.append(
+            f"Of {len(against)} shifts against the log {_told(against)} can be told from "
+            f"zero{_most(against)}."
+        )
+    return " ".join(out) or f"No bias probe of {probes.agent} could be asked."
+
+
+def _told(rows: Sequence[dict[str, float]]) -> str:
+    n = sum(row["p_corrected"] < _DECIDED for row in rows)
+    return str(n) if n else "none"
+
+
+def _most(rows: Sequence[dict[str, float]]) -> str:
+    """The largest of the shifts that can be told from none."""
+    told = [row for row in rows if row["p_corrected"] < _DECIDED]
+    most = sorted(told, key=lambda row: -abs(row["shift"]))[:3]
+    each = [
+        f"{': '.join(filter(None, (str(row['probe']), str(row['variant']))))} "
+        f"({number(row['shift'], 3, signed=True)})"
+        for row in most
+    ]
+    if not each:
+        return ""
+    return f": {'most of all ' if len(told) > len(most) else ''}{listed(each)}"
 
 
 def _interval(row: dict[str, float], name: str) -> str:

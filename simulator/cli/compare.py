@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,10 @@ def compare(
     probed: Annotated[
         int, typer.Option(help="How many of them the bias probes ask about again.", min=1)
     ] = 1_000,
+    trained_until: Annotated[
+        int | None,
+        typer.Option(help="Last year that the models have read of, for the probes."),
+    ] = None,
     users: Annotated[int, typer.Option(help="Users of the nudging runs.", min=1)] = 50,
     targets: Annotated[int, typer.Option(help="Targets of the nudging runs.", min=1)] = 2,
     rounds: Annotated[int, typer.Option(help="Rounds of the nudging runs.", min=1)] = 10,
@@ -57,16 +62,17 @@ def compare(
 ) -> None:
     """Hold click models against a log and against each other, and runs side by side.
 
-    Click models are judged on exposures of held-out users (how true are they?) and as testers (do
-    they rank recommenders as the log does, and do conclusions about nudging survive them?). The
-    click rate, item popularity, matrix factorisation, a replay of the log and the fitted
-    distribution are always among them. Runs are compared with the first, paired by user. Intervals
-    are 95% bootstrap intervals over users.
+    Click models are judged on exposures of held-out users (how true are they?)
+    and as testers (do they rank recommenders as the log does, and do conclusions
+    about nudging survive them?). Click rate, popularity, matrix factorisation, a
+    replay of the log and the fitted distribution are always among them. Runs are
+    compared with the first, paired by user. Intervals are 95% bootstrap
+    intervals over users. See docs/compare.md.
 
     Examples:
         nudgesim compare agent distribution:paper --data demo
 
-        nudgesim compare agent:model=qwen3-4b agent:model=qwen3-4b,template=my.j2 --data mind
+        nudgesim compare qwen=agent:model=qwen3-4b mine=agent:template=my.j2 --data mind
 
         nudgesim compare runs/agent runs/distribution
 
@@ -84,20 +90,20 @@ def compare(
     runs, names = _sorted_out(subjects or [])
     contents, comparison = Contents(), None
     if names or data or not runs:
-        settings = ComparisonSettings.read(
-            names or ["agent"],
-            {
-                "data": data or data_of([run for _, run in runs]) or "demo",
-                "seed": seed,
-                "users": users,
-                "targets": targets,
-                "rounds": rounds,
-                "agent.engine": engine,
-            },
+        flags = {
+            "data": data or data_of([run for _, run in runs]) or "demo",
+            "seed": seed,
+            "users": users,
+            "targets": targets,
+            "rounds": rounds,
+            "agent.engine": engine,
+        }
+        settings = replace(
+            ComparisonSettings.read(names or ["agent"], flags, without or ()),
             exposures=exposures,
             probed=probed,
             draws=draws,
-            without=without or (),
+            trained_until=trained_until,
         )
         contents = compare_click_models(settings, say=say, bar=decisions_bar)
     if runs:
@@ -122,7 +128,7 @@ def _sorted_out(subjects: list[str]) -> tuple[list[tuple[Path, Run]], list[str]]
         path = Path(subject)
         if path.is_dir():
             runs.append((path, Run.load(path)))
-        elif subject.partition(":")[0] in ("agent", "distribution"):
+        elif subject.partition(":")[0].rpartition("=")[2] in ("agent", "distribution"):
             names.append(subject)
         else:
             raise RunError(

@@ -36,19 +36,20 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 
 @contextmanager
-def decisions_bar(title: str, total: int) -> Iterator[Advance]:
-    """A progress bar with decisions a second, failures and time left."""
+def decisions_bar(title: str, total: int | None) -> Iterator[Advance]:
+    """A progress bar with decisions a second, failures and, where the total is known, time left."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} decisions"),
+        TextColumn("{task.completed:,.0f}{task.fields[of]} decisions"),
         TextColumn("{task.fields[rate]} {task.fields[failed]}"),
         TimeRemainingColumn(),
         console=errors,
     )
     failed = 0
     with bar:
-        task = bar.add_task(title, total=total, rate="", failed="")
+        of = "" if total is None else f"/{total:,}"
+        task = bar.add_task(title, total=total, of=of, rate="", failed="")
 
         def advance(clicks: Clicks) -> None:
             nonlocal failed

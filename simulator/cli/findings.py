@@ -7,7 +7,7 @@ from rich.text import Text
 
 from evals.judgement import Judgement
 from evals.report import Contents, cautions, findings, headline
-from evals.tables import Table, rich_table
+from evals.tables import Table, number, rich_table
 from evals.testers import RecommenderRanking
 from simulator.cli.console import console
 
@@ -45,7 +45,7 @@ def _click_models(judgement: Judgement, ranking: RecommenderRanking | None) -> T
         columns.append("τ")
         tau = ranking.agreement.set_index("model")["tau"]
         for row in rows:
-            row.append(f"{tau.loc[row[0]]:.2f}")
+            row.append(number(float(tau.get(row[0], float("nan"))), 2))
     return Table(
         f"{len(judgement.log):,} held-out exposures of {judgement.log.n_users:,} users "
         f"(± half the {judgement.bootstrap.level:.0%} interval; τ: recommenders ranked as the log)",

@@ -16,6 +16,7 @@ from simulator.cli.prompts_calibrate import calibrate
 from simulator.cli.prompts_errors import show_errors
 from simulator.cli.prompts_eval import evaluate
 from simulator.cli.prompts_options import BookFile, Examples, Seed
+from simulator.cli.prompts_serve import serve
 from simulator.cli.prompts_sweep import sweep
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ app.command()(sweep)
 app.command()(board)
 app.command("errors")(show_errors)
 app.command()(calibrate)
+app.command()(serve)
 
 
 def _user_and_item(data: Dataset, user: str | None, item: str | None) -> tuple[int, int]:
@@ -208,4 +210,4 @@ def _show_changes(title: str, lines: Sequence[str]) -> None:
     if not lines:
         console.print(Text("no difference", style="dim"))
     for line in lines:
-        console.print(Text(line, style=_STYLES.get(line[:1], "")))
+        console.print(Text(line, style=_STYLES.get(line[:1], "")), soft_wrap=True)

@@ -9,14 +9,22 @@ import pandas as pd
 import typer
 
 from simulator.cli.console import console, errors, say, show_table, steps_bar
+from simulator.cli.prompts_options import (
+    Cache,
+    Data,
+    Engine,
+    Examples,
+    Exposures,
+    Model,
+    Seed,
+    Urls,
+)
 
 _SHOWN = ("log_loss", "calibration_error", "auc", "click_rate_ratio")
 
 
 def calibrate(
-    data: Annotated[
-        str, typer.Option(help="A set with logged no-clicks: a name, or a TOML file.")
-    ] = "demo",
+    data: Data = "demo",
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -27,27 +35,15 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Where to write the calibration of the one --method.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A name from `nudgesim models`, a hub id, or a folder.")
-    ] = "auto",
-    engine: Annotated[str, typer.Option(help="auto, vllm, transformers or openai.")] = "auto",
-    url: Annotated[
-        list[str] | None, typer.Option(help="A server's base URL, for --engine openai; repeatable.")
-    ] = None,
-    template: Annotated[
-        str, typer.Option(help="A name from `nudgesim prompts list`, or a .j2 file.")
-    ] = "auto",
-    examples: Annotated[
-        str, typer.Option(help="shipped, none, log:N, or a YAML file.")
-    ] = "shipped",
-    cache: Annotated[
-        str, typer.Option(help="The file that keeps the model's answers, auto or none.")
-    ] = "auto",
-    exposures: Annotated[int, typer.Option(help="How many logged exposures, drawn by seed.")] = (
-        2000
-    ),
+    model: Model = "auto",
+    engine: Engine = "auto",
+    url: Urls = None,
+    template: Annotated[str, typer.Option(help="A template's name, or a .j2 file.")] = "auto",
+    examples: Examples = "shipped",
+    cache: Cache = "auto",
+    exposures: Exposures = 2000,
     folds: Annotated[int, typer.Option(help="Parts of the users for cross-fitting.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of exposures, folds and drawn examples.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Fit calibrations on development users, and show what they change.
 
@@ -68,8 +64,10 @@ def calibrate(
     from simulator.errors import ConfigError
     from simulator.experiment import make_agent
     from simulator.lab.calibrating import calibrate as fit
+    from simulator.lab.calibrating import check_methods
 
     methods = tuple(dict.fromkeys(method or KINDS))
+    check_methods(methods)
     if out is not None and len(methods) != 1:
         raise ConfigError("--out writes one calibration: name its method, such as --method platt.")
     flags = {

@@ -60,6 +60,7 @@ def show_errors(
             found = lab.evaluate(
                 [variant],
                 exposures=exposures,
+                purpose="errors",
                 progress=lambda prompt, done, total: bar(done, total, prompt),
             )
         print_table(segment_table(by_segment(found, found.incumbent), f"{variant.name} by segment"))
@@ -78,4 +79,4 @@ def show_errors(
                     style="bold",
                 )
             )
-            console.print(Text(wrong.prompt))
+            console.print(Text(wrong.prompt), soft_wrap=True)

@@ -109,7 +109,7 @@ def _variants(
     pairs: Sequence[tuple[str, str]],
 ) -> list[Variant]:
     """The incumbent, and all templates times few-shot settings and label words."""
-    from simulator.lab.variants import Change, distinct
+    from simulator.lab.variants import Change
 
     out = [lab.variant(incumbent, examples[0])]
     for template in templates:
@@ -123,7 +123,7 @@ def _variants(
                     out.append(variant.changed(change, template=answered))
                 else:
                     out.append(variant)
-    return distinct(out)
+    return list({(v.template.sha256, v.static_sha256): v for v in reversed(out)}.values())[::-1]
 
 
 def _pair(text: str) -> tuple[str, str]:

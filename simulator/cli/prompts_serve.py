@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.console import say
-from simulator.errors import MissingExtraError
+from simulator.cli.prompts_options import (
+    BookFile,
+    Cache,
+    Data,
+    Engine,
+    Examples,
+    Mass,
+    Model,
+    OneTemplate,
+    Urls,
+    lab_of,
+    template_of,
+)
+from simulator.errors import MissingExtraError, PromptError
+
+if TYPE_CHECKING:
+    from simulator.lab.page.template_file import TemplateFile
 
 
 def serve(
-    template: Annotated[str, typer.Argument(help="A template's name, or a .j2 file.")] = "auto",
-    data: Annotated[str, typer.Option(help="A data set with a log, or a TOML file.")] = "demo",
-    model: Annotated[str, typer.Option(help="A name, a hub id, or a folder.")] = "auto",
-    engine: Annotated[str, typer.Option(help="auto, vllm, transformers or openai.")] = "auto",
-    url: Annotated[
-        list[str] | None, typer.Option(help="A server's base URL, for --engine openai; repeatable.")
-    ] = None,
-    examples: Annotated[str, typer.Option(help="shipped, none, log:N, or a file.")] = "shipped",
-    cache: Annotated[
-        str, typer.Option(help="The file that keeps the model's answers, auto or none.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the users shown and of samples.")] = 0,
+    template: OneTemplate = "auto",
+    data: Data = "demo",
+    model: Model = "auto",
+    engine: Engine = "auto",
+    url: Urls = None,
+    examples: Examples = "shipped",
+    minimum_mass: Mass = 0.5,
+    cache: Cache = "auto",
+    book: BookFile = None,
+    seed: Annotated[int, typer.Option(help="Of the users shown, and of samples.")] = 0,
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8765,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Write a prompt on a local page: what the model reads, and what it makes of it, as you type.
 
-    Shows a handful of development users at once, evaluates a draft on a press of a button, and
+    Shows a handful of development users at once, evaluates a draft at the press of a button, and
     saves it. The page is for this machine alone. A shipped template is never overwritten: it is
     saved as a file of yours, in the folder where this was started. Ctrl-C ends it.
 
@@ -38,14 +54,6 @@ def serve(
         nudgesim prompts serve my.j2 --data ml-100k --model qwen3-4b --no-browser
     """
     from contextlib import closing
-    from pathlib import Path
-
-    from prompts import load_template
-    from simulator.config import RunConfig
-    from simulator.data import load_dataset
-    from simulator.experiment.agents import template_name
-    from simulator.lab import Lab
-    from simulator.lab.book import Book
 
     try:
         from simulator.lab.page.serving import bind_loopback, serve_page
@@ -56,27 +64,41 @@ def serve(
     from simulator.lab.page.template_file import TemplateFile
     from simulator.lab.page.workbench import Workbench
 
-    flags = {
+    # All that can be wrong is looked at before a model is loaded.
+    file = _file(template, book)
+    settings = {
         "engine": engine,
         "model": model,
         "urls": url or None,
-        "template": template,
         "examples": examples,
+        "minimum_mass": minimum_mass,
         "cache": cache,
     }
-    config = RunConfig.read(
-        None, {"data": data, "seed": seed, **{f"agent.{k}": v for k, v in flags.items()}}
-    )
-    dataset = load_dataset(data)
-    chosen = load_template(template_name(config.agent, dataset.catalogue.domain))
-    with bind_loopback(port) as bound:
-        lab = Lab(dataset, config.agent, seed=seed, book=Book())
-        with closing(Workbench(lab, TemplateFile(chosen, Path.cwd()))) as workbench:
+    with bind_loopback(port) as bound, lab_of(data, book, seed, **settings) as lab:
+        if file is None:
+            own = lab.variant().template
+            file = TemplateFile(own.path, own.text, Path.cwd())
+        with closing(Workbench(lab, file)) as workbench:
             serve_page(workbench, bound, say=say, browse=_browse if browser else None)
 
 
-def _browse(address: str) -> None:
-    import webbrowser
+def _file(name: str, book: Path | None) -> TemplateFile | None:
+    """The file to be edited, by a template's name; None for the data set's own template."""
+    from simulator.lab.page.template_file import TemplateFile
 
+    path = Path(name)
+    try:
+        template = template_of(name, book)
+    except PromptError as error:
+        # A draft with a fault is what the page is there for, if it can be read at all.
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            raise error from None
+        return TemplateFile(path, text, Path.cwd())
+    return TemplateFile(template.path, template.text, Path.cwd()) if template else None
+
+
+def _browse(address: str) -> None:
     if not webbrowser.open(address):
         say("no browser opens here; open the address yourself")

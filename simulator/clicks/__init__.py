@@ -1,6 +1,7 @@
 """Click models: who decides whether an exposure is clicked."""
 
 from simulator.clicks.agent import AgentClicks
+from simulator.clicks.calibrated import Calibrated
 from simulator.clicks.cascade import Cascade
 from simulator.clicks.cascade_clicks import CascadeClicks
 from simulator.clicks.click_rate import ClickRate
@@ -17,6 +18,7 @@ from simulator.clicks.with_vectors import WithVectors
 
 __all__ = [
     "AgentClicks",
+    "Calibrated",
     "Cascade",
     "CascadeClicks",
     "CascadeExamination",

@@ -30,8 +30,9 @@ class Calibrated:
     are decided anew at the draws that they share with other models, so a model that did not decide
     by its draws (a cut at 0.5) does so from here on.
 
-    The click agent takes its calibration itself, `AgentClicks(..., calibration=...)`: its argmax
-    mode cuts the calibrated probability, and contextual calibration asks it more.
+    Wrap the model that the map was fitted to, not a `Fallback` around it, whose rows it would map
+    as well. The click agent takes its calibration itself, `AgentClicks(..., calibration=...)`: its
+    argmax mode cuts the calibrated probability, and contextual calibration asks it more.
 
     Args:
         model: Gives a probability with every decision.

@@ -68,7 +68,8 @@ def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any)
     Args:
         model: A preset's name, a Hugging Face id, or a folder; "auto" as in `AgentConfig`.
         domain: What the titles name ("movies", "music", "games", "news"), for the template.
-        settings: Further fields of `AgentConfig`: engine, urls, template, examples, mode, cache.
+        settings: Further fields of `AgentConfig`: engine, urls, template, examples, mode, cache,
+            calibration.
 
     Raises:
         ConfigError: If a setting is out of range, or the calibration is another agent's.

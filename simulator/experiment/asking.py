@@ -16,15 +16,15 @@ from evals.probes import Probes, probe
 from simulator.clicks import AgentClicks, DistributionClicks
 from simulator.domain import Clicks, Dataset, Exposures, IntArray
 from simulator.experiment.agents import agent_on, start_engine
-from simulator.experiment.conclusions import FITTED, METHODS, play_methods
+from simulator.experiment.conclusions import METHODS, play_methods
 from simulator.experiment.subjects import Subject
 from simulator.experiment.world import Say, World
-from simulator.interfaces import ClickModel, usage_of
+from simulator.interfaces import usage_of
 from simulator.runlog import Run
 from simulator.session import Progress
 
-Bar: TypeAlias = Callable[[str, int], AbstractContextManager[Progress]]
-"""Opens a progress bar: a title, how many decisions."""
+Bar: TypeAlias = Callable[[str, int | None], AbstractContextManager[Progress]]
+"""Opens a progress bar: a title, and how many decisions, where that is known."""
 
 _AT_ONCE = 2_048
 """Exposures that an agent decides before the progress bar moves."""
@@ -38,6 +38,7 @@ class Questions:
         data: The data set.
         log: To be judged on.
         probed: Exposures of it that the bias probes ask about again; None: no probes.
+        trained_until: The last year of which the language models have read, where that is known.
         world: Of the nudging runs; None: none are played.
         distribution: Decides what an agent cannot in the nudging runs, and is asked beside it.
         seed: Of everything.
@@ -47,6 +48,7 @@ class Questions:
     data: Dataset
     log: LabelledExposures
     probed: int | None
+    trained_until: int | None
     world: World | None
     distribution: DistributionClicks | None
     seed: int
@@ -86,9 +88,8 @@ def ask_agents(subjects: Sequence[Subject], questions: Questions, *, say: Say, b
         answers.clicks[name] = ask_in_blocks(agent, log.shown, f"{name}: the log", bar)
         spent = {key: value - before.get(key, 0.0) for key, value in usage_of(agent).items()}
         answers.cost[name] = {"decisions": float(len(log)), **spent}
-        if questions.probed is not None and agent.mode != "text":
-            say(f"{name}: bias probes")
-            answers.probes.append(_probe(agent, name, questions, questions.probed))
+        if questions.probed is not None:
+            answers.probes.append(_probe(agent, name, questions, questions.probed, bar))
         if questions.world is not None:
             answers.runs.update(_play(agent, subject, questions, questions.world, say, bar))
     return answers
@@ -132,14 +133,17 @@ def ask_in_blocks(agent: AgentClicks, shown: Exposures, title: str, bar: Bar) ->
     return Clicks.joined(parts)
 
 
-def _probe(agent: AgentClicks, name: str, questions: Questions, probed: int) -> Probes:
-    found = probe(
-        agent,
-        questions.log,
-        exposures=probed,
-        seed=questions.seed,
-        bootstrap=questions.bootstrap,
-    )
+def _probe(agent: AgentClicks, name: str, questions: Questions, probed: int, bar: Bar) -> Probes:
+    with bar(f"{name}: bias probes", None) as progress:
+        found = probe(
+            agent,
+            questions.log,
+            exposures=probed,
+            trained_until=questions.trained_until,
+            seed=questions.seed,
+            bootstrap=questions.bootstrap,
+            progress=progress,
+        )
     return replace(found, agent=name)
 
 
@@ -152,10 +156,14 @@ def _play(
     bar: Bar,
 ) -> dict[tuple[str, str], Run]:
     """The nudging methods before the agent, by (agent, method)."""
-    assert questions.distribution is not None
-    models: dict[str, ClickModel] = {FITTED: questions.distribution, subject.name: agent}
-    total = len(METHODS) * len(models) * subject.config.rounds
-    total *= len(world.users) * len(world.targets)
+    total = len(METHODS) * subject.config.rounds * len(world.users) * len(world.targets)
     with bar(f"{subject.name}: nudging", total) as progress:
-        runs = play_methods(subject.config, METHODS, models, say, progress, world=world)
-    return {key: run for key, run in runs.items() if key[0] == subject.name}
+        return play_methods(
+            subject.config,
+            METHODS,
+            {subject.name: agent},
+            say,
+            progress,
+            world=world,
+            stand_in=questions.distribution,
+        )

@@ -14,13 +14,14 @@ from evals.bootstrap import Bootstrap
 from evals.compare import compare
 from evals.conclusions import conclude
 from evals.judging import judge_answers
+from evals.labelled import LabelledExposures
 from evals.report import Contents, decisions_of
 from evals.testers import rank_recommenders
 from simulator.clicks import WithVectors
 from simulator.config import RunConfig
 from simulator.data import load_dataset
 from simulator.domain import Dataset, ExposureLog, IntArray
-from simulator.errors import ConfigError, UnknownNameError
+from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.experiment.asking import Answers, Bar, Questions, ask_agents
 from simulator.experiment.click_models import baseline_click_models
 from simulator.experiment.comparing_headlines import UPWORTHY, compare_on_headlines
@@ -38,7 +39,7 @@ from simulator.experiment.world import Say, build_world, fit_vectors
 from simulator.interfaces import ClickModel
 from simulator.manifest import provenance
 from simulator.runlog import Run
-from simulator.seeding import generator
+from simulator.seeding import generator, uniforms
 
 Part = Literal["recommenders", "nudging", "probes"]
 """What can be left out of a comparison; the log is always asked."""
@@ -54,6 +55,7 @@ class ComparisonSettings:
         exposures: How many held-out exposures are judged, about: slates are taken whole.
         probed: How many of them the bias probes ask about again, for each variant.
         draws: Bootstrap resamples of the users.
+        trained_until: The last year of which the language models have read, where that is known.
         without: Parts left out.
     """
 
@@ -62,16 +64,12 @@ class ComparisonSettings:
     exposures: int = 10_000
     probed: int = 1_000
     draws: int = 2_000
+    trained_until: int | None = None
     without: frozenset[str] = frozenset()
 
     @classmethod
     def read(
-        cls,
-        names: Sequence[str],
-        flags: Mapping[str, Any],
-        *,
-        without: Sequence[str] = (),
-        **sizes: int,
+        cls, names: Sequence[str], flags: Mapping[str, Any], without: Sequence[str] = ()
     ) -> Self:
         """Settings from the names of click models (`read_subject`) and what they share.
 
@@ -83,7 +81,13 @@ class ComparisonSettings:
             if part not in get_args(Part):
                 raise UnknownNameError("part of a comparison", part, get_args(Part))
         subjects = read_subjects(names, flags)
-        return cls(RunConfig.read(None, flags), subjects, without=frozenset(without), **sizes)
+        for subject in subjects:
+            if subject.kind == "agent" and subject.config.agent.mode == "text":
+                raise ConfigError(
+                    f"{subject.name}: an agent that writes its answers (mode = text) gives no "
+                    "probability to hold against a log; take mode=sample or mode=argmax."
+                )
+        return cls(RunConfig.read(None, flags), subjects, without=frozenset(without))
 
     def facts(self) -> dict[str, Any]:
         """What a manifest keeps."""
@@ -96,6 +100,7 @@ class ComparisonSettings:
             "exposures": self.exposures,
             "probed": self.probed,
             "draws": self.draws,
+            "trained_until": self.trained_until,
             "without": sorted(self.without),
         }
 
@@ -136,6 +141,7 @@ def compare_click_models(
     assert data.log is not None
     rows = whole_slates(data.log, split.judging, settings.exposures, config.seed)
     log = labelled_exposures(data, rows, split.early, cautions=split.cautions)
+    log = _with_luck(log, rows, config.seed)
     say(f"{data.name}: {len(log):,} held-out exposures of {log.n_users:,} users")
 
     world, presets = None, {}
@@ -145,6 +151,7 @@ def compare_click_models(
         data,
         log,
         probed=None if "probes" in settings.without else settings.probed,
+        trained_until=settings.trained_until,
         world=world,
         distribution=next(iter(presets.values()), None),
         seed=config.seed,
@@ -159,13 +166,18 @@ def compare_click_models(
     say(f"judging {len(answers)} click models, {settings.draws:,} resamples")
     judgement = judge_answers(answers, log, base=tuple(baselines), bootstrap=resampling)
     ranking = conclusions = runs = None
+    cautions: tuple[str, ...] = ()
     if "recommenders" not in settings.without:
-        ranking = rank_recommenders(
-            recommender_scores(config, data, split, rows, say),
-            log,
-            {name: clicks.probability for name, clicks in answers.items()},
-            bootstrap=resampling,
-        )
+        try:
+            ranking = rank_recommenders(
+                recommender_scores(config, data, split, rows, say),
+                log,
+                {name: clicks.probability for name, clicks in answers.items()},
+                bootstrap=resampling,
+            )
+        except DataError as reason:
+            # A log without a choice in its slates says nothing of recommenders; it still judges.
+            cautions = (f"Recommenders could not be ranked: {reason}",)
     if world is not None:
         played = play_methods(config, METHODS, presets, say, world=world) | asked.runs
         conclusions = conclude(played, base=next(iter(presets)), bootstrap=resampling)
@@ -188,6 +200,7 @@ def compare_click_models(
             {name: agent.prompts for name, agent in asked.agents.items()},
         ),
         cost=_cost(asked),
+        cautions=cautions,
         manifests=(("comparison", {**settings.facts(), **_facts(asked, data)}),),
     )
 
@@ -233,6 +246,13 @@ def whole_slates(log: ExposureLog, rows: IntArray, size: int, seed: int) -> IntA
     order = generator(seed, "compare").permutation(int(slate.max()) + 1)
     enough = np.searchsorted(np.cumsum(np.bincount(slate)[order]), size) + 1
     return np.sort(rows[np.isin(slate, order[:enough])])
+
+
+def _with_luck(log: LabelledExposures, rows: IntArray, seed: int) -> LabelledExposures:
+    """The log with a draw a row, the same for all models: where they differ decisions flip."""
+    shown = log.shown
+    draw = uniforms(seed, "compare", user=shown.user, target=shown.item, position=rows)
+    return replace(log, shown=replace(shown, draw=draw))
 
 
 def _distributions(

@@ -27,38 +27,36 @@ FITTED = "distribution (fitted)"
 def nudging_click_models(
     config: RunConfig, data: Dataset, say: Say
 ) -> dict[str, DistributionClicks]:
-    """Distribution models by name: fitted to the log, the presets, and a grid around the first.
+    """Distribution models by name: the settings' own, others that are usual, and a grid around it.
 
-    The grid halves and doubles the slope w at the same b, and the odds of a click at the same w.
+    The usual ones are fitted to the log, where there is one, and the presets. The grid halves and
+    doubles the slope w at the same b, and the odds of a click at the same w.
 
     Args:
-        config: Settings of the vectors and the protocol.
-        data: With a log, or there is no fitted model and the grid is around the settings' own.
+        config: Settings of the distribution, the vectors and the protocol.
+        data: What is played on.
         say: Told what is going on.
 
     Returns:
-        The model that the others are held against comes first.
+        The settings' own comes first; the conclusions under it are held against the others'.
     """
+    own = make_distribution(config, data, say)
+    usual = {
+        f"distribution ({name})": DistributionClicks.preset(name)
+        for name in DistributionClicks.PRESETS
+    }
     if data.log is not None:
-        name = FITTED
-        fitted = fit_distribution(config, data, say)
-        first = replace(fitted, noise=config.protocol.click_noise)
-    else:
-        first = make_distribution(config, data, say)
-        name = _named(first)
-    models = {name: first}
-    for preset in DistributionClicks.PRESETS:
-        model = DistributionClicks.preset(preset)
-        models[f"distribution ({preset})"] = replace(model, noise=first.noise)
-    step = np.log(2) / first.w
+        usual = {FITTED: fit_distribution(config, data, say), **usual}
+    usual = {name: replace(model, noise=own.noise) for name, model in usual.items()}
+    first = next((name for name, model in usual.items() if model == own), _named(own))
+    step = float(np.log(2)) / own.w
     grid = [
-        replace(first, w=first.w / 2),
-        replace(first, w=first.w * 2),
-        replace(first, b=float(first.b - step)),
-        replace(first, b=float(first.b + step)),
+        replace(own, w=own.w / 2),
+        replace(own, w=own.w * 2),
+        replace(own, b=own.b - step),
+        replace(own, b=own.b + step),
     ]
-    models |= {_named(model): model for model in grid}
-    return models
+    return {first: own, **usual, **{_named(model): model for model in grid}}
 
 
 def _named(model: DistributionClicks) -> str:

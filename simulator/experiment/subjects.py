@@ -20,7 +20,7 @@ class Subject:
     """A click model to be compared.
 
     Attributes:
-        name: What tables call it: the text it was named by.
+        name: What tables call it.
         kind: Which part of `config` describes it.
         config: The comparison's settings with this model's own over them.
     """
@@ -35,7 +35,8 @@ def read_subject(text: str, flags: Mapping[str, Any]) -> Subject:
 
     The name is "agent" or "distribution", and behind a colon its own settings, parted by commas:
     "agent:model=qwen3-4b,template=my.j2", "distribution:w=5,b=0.2". A value without a name is the
-    agent's model or the distribution's preset: "agent:pocket", "distribution:paper".
+    agent's model or the distribution's preset: "agent:pocket", "distribution:paper". In front may
+    stand what tables shall call it: "mine=agent:template=my.j2".
 
     Args:
         text: The name.
@@ -45,12 +46,14 @@ def read_subject(text: str, flags: Mapping[str, Any]) -> Subject:
         ConfigError: If a value is out of range.
         UnknownNameError: If there is no such kind of model or setting.
     """
-    kind, _, rest = text.partition(":")
+    head, colon, rest = text.partition(":")
+    alias, _, kind = head.rpartition("=")
     if kind not in _FIELDS:
         raise UnknownNameError("click model", kind, _FIELDS)
     own = {f"{kind}.{name}": value for name, value in _settings(kind, rest, text).items()}
     config = RunConfig.read(None, {**flags, **own})
-    return Subject(text, "agent" if kind == "agent" else "distribution", config)
+    name = alias or f"{kind}{colon}{rest}"
+    return Subject(name, "agent" if kind == "agent" else "distribution", config)
 
 
 def _settings(kind: str, rest: str, text: str) -> dict[str, Any]:
@@ -72,8 +75,14 @@ def read_subjects(texts: Sequence[str], flags: Mapping[str, Any]) -> tuple[Subje
     """Click models from their names, each once.
 
     Raises:
-        ConfigError: If a name is given twice.
+        ConfigError: If two go by one name.
+        UnknownNameError: As of `read_subject`.
     """
-    if twice := next((text for text in texts if texts.count(text) > 1), None):
-        raise ConfigError(f"{twice!r} is named twice; name each click model once.")
-    return tuple(read_subject(text, flags) for text in texts)
+    subjects = tuple(read_subject(text, flags) for text in texts)
+    names = [subject.name for subject in subjects]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(
+            f"Two click models are called {twice!r}; put another name before one of them: "
+            "other=agent."
+        )
+    return subjects

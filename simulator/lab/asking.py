@@ -55,19 +55,9 @@ def ask(
         advance(start + len(portion))
     after = usage_of(agent.engine)
     return Asked(
-        answers=joined(parts),
+        answers=Clicks.joined(parts),
         tokens=float(np.concatenate(tokens).mean()) if tokens else float("nan"),
         spent={name: after[name] - before.get(name, 0.0) for name in after},
-    )
-
-
-def joined(parts: list[Clicks]) -> Clicks:
-    """Clicks end to end."""
-    return Clicks(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("clicked", "probability", "source", "failure", "reason")
-        )
     )
 
 

@@ -23,7 +23,7 @@ NEUTRAL: Sequence[tuple[str, str]] = (("A", "B"),)
 """Words without a meaning of their own: exchanged, they say the same."""
 
 COUNTS = (2, 4, 8, 16)
-WINDOWS = (5, 10, 20, 40, 60)
+WINDOWS = (5, 10, 20, 30, 40, 60)
 _PERMUTATIONS = 2
 
 NEWEST_FIRST: Mapping[str, str] = {

@@ -15,7 +15,7 @@ import pandas as pd
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.files import cache_folder
 from simulator.lab.book_file import BookFile
-from simulator.lab.evaluation import Evaluation
+from simulator.lab.evaluation import COMPARED, MEASURES, Evaluation
 from simulator.lab.sittings import RUNG, Sitting
 from simulator.lab.variants import Variant
 
@@ -118,7 +118,8 @@ class Book:
                 only the newest of each is there, and `times` says how often it was made.
 
         Returns:
-            Columns of the tables `sittings` and `evaluations`, for each measure its value,
+            Columns of the tables `sittings` and `evaluations`, `against` (the number of the
+            incumbent's evaluation, an incumbent's own for itself), for each measure its value,
             `..._low` and `..._high`, and `..._difference`, `..._difference_low`,
             `..._difference_high`, `..._p` where it was compared.
 
@@ -133,7 +134,10 @@ class Book:
             table = table[table["purpose"] != RUNG]
             same = [*_SAME, *_SAME_PROMPT]
             table["times"] = table.groupby(same)["made"].transform("size")
-            table = table[~table.duplicated(same, keep="last")]
+            # Of repeats the newest that was held against another prompt, where any was.
+            alone = (table["against"] == table.index).sort_values(ascending=False, kind="stable")
+            repeated = table.loc[alone.index].duplicated(same, keep="last")
+            table = table[~repeated.reindex(table.index)]
         if sort not in table.columns:
             raise UnknownNameError("column", sort, table.columns)
         return table.sort_values(
@@ -160,20 +164,39 @@ class Book:
 
     def _read(self) -> pd.DataFrame:
         with self.file.reading() as connection:
-            rows = pd.read_sql_query(
-                "SELECT evaluations.id AS number, * FROM evaluations "
-                "JOIN sittings ON sittings.id = sitting ORDER BY evaluations.id",
+            rows = _table(
                 connection,
+                "SELECT evaluations.id AS number, evaluations.*, sittings.* FROM evaluations "
+                "JOIN sittings ON sittings.id = sitting ORDER BY evaluations.id",
             )
-            figures = pd.read_sql_query("SELECT * FROM figures", connection)
-        rows = rows.drop(columns=["id", "sitting"]).set_index("number")
+            figures = _table(connection, "SELECT * FROM figures")
+        rows = rows.set_index("number")
+        incumbents = rows[rows["incumbent"] == 1].reset_index().set_index("sitting")["number"]
+        rows["against"] = rows["sitting"].map(incumbents)
+        rows = rows.drop(columns=["id", "sitting", "incumbent"])
         wide = figures.pivot(index="evaluation", columns="measure")
         parts, measures = (wide.columns.get_level_values(level) for level in (0, 1))
         wide.columns = pd.Index([_column(m, p) for p, m in zip(parts, measures, strict=True)])
-        return rows.join(wide.dropna(axis=1, how="all").astype(float))
+        columns = [
+            _column(measure, part)
+            for measure in MEASURES
+            for part in (_LEVELS if measure not in COMPARED else (*_LEVELS, *_GAPS))
+        ]
+        return rows.join(wide.reindex(columns=columns).astype(float))
 
 
+_LEVELS = ("value", "low", "high")
+_GAPS = ("difference", "difference_low", "difference_high", "p")
 _COSTS = ("tokens", "new_tokens", "seconds", "asked", "from_cache", "failures")
+
+
+def _table(connection: sqlite3.Connection, query: str) -> pd.DataFrame:
+    done = connection.execute(query)
+    names = [column[0] for column in done.description]
+    table = pd.DataFrame(done.fetchall(), columns=names)
+    # Both tables have an id; numbers that are all missing are numbers still.
+    table = table.loc[:, ~table.columns.duplicated()]
+    return table.astype({name: float for name in _COSTS if name in table})
 
 
 def _column(measure: str, part: str) -> str:

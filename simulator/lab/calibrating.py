@@ -91,15 +91,17 @@ def calibrate(
         progress: Told the exposures answered, and their number in all.
 
     Raises:
-        ConfigError: If the agent is calibrated or gives no probabilities, or there are fewer than
-            two folds or users.
+        ConfigError: If no method is named, the agent is calibrated or gives no probabilities, or
+            there are fewer than two folds, or fewer users than folds.
         UnknownNameError: If there is no such method.
         DataError: If the exposures do not tell.
     """
-    _check(agent, methods, folds)
+    check_methods(methods)
+    _check(agent, folds)
     split = split_log(data)
     rows = np.sort(split.fitting[sample_rows(seed, "calibrate", len(split.fitting), exposures)])
-    log = labelled_exposures(data, rows, split.early)
+    # A calibration is read as a whole; segments would only bring cautions about small ones.
+    log = replace(labelled_exposures(data, rows, split.early), segments={})
     raw = ask(agent, log.shown, lambda done: progress(done, len(log))).answers
     sample = _Sample.of(agent, log, raw, _folds(log.shown.user, folds, seed))
     origin = _origin(agent, data, log.shown.user[sample.rows])
@@ -122,10 +124,21 @@ def calibrate(
     return CalibrationEffect(fitted, judgement, refused, tuple(_cautions(agent, data, fitted)))
 
 
-def _check(agent: AgentClicks, methods: Sequence[str], folds: int) -> None:
+def check_methods(methods: Sequence[str]) -> None:
+    """Refuse what is no method, before a model is loaded for it.
+
+    Raises:
+        ConfigError: If none is named.
+        UnknownNameError: If there is no such method.
+    """
+    if not methods:
+        raise ConfigError(f"Name a calibration method, such as {KINDS[0]}.")
     for method in methods:
         if method not in KINDS:
             raise UnknownNameError("calibration method", method, KINDS)
+
+
+def _check(agent: AgentClicks, folds: int) -> None:
     if folds < 2:
         raise ConfigError(f"folds = {folds}: cross-fitting needs 2 or more.")
     if agent.calibration is not None:
@@ -212,8 +225,8 @@ def _cautions(
 ) -> Iterator[str]:
     if data.name == "demo" and agent.facts()["model"] == POCKET:
         yield (
-            "The pocket agent has learnt from these very users, so it looks surer here than it may "
-            "be of others; a calibration fitted here does not mend it for held-out users."
+            "The pocket agent has learnt from these very users and is truer of them than of "
+            "others; a calibration fitted here can make it worse for held-out users."
         )
     platt = fitted.get("platt")
     if platt is not None and isinstance(platt.calibration, Platt) and platt.calibration.slope <= 0:

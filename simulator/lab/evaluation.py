@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evals.labelled import LabelledExposures
+from evals.measures import LOWER_IS_BETTER
 from simulator.domain import Clicks
 from simulator.lab.variants import Variant
 
@@ -15,6 +16,11 @@ MEASURES = ("auc", "log_loss", "calibration_error", "click_rate_ratio", "brier")
 """What the lab reports of a prompt, the first two with differences to the incumbent."""
 
 COMPARED = ("auc", "log_loss")
+
+MOST_FAILURES = 0.05
+"""Share of failed decisions past which a variant is judged apart from the others, since all that
+are judged together are measured on the rows that every one of them answered; and past which it is
+ranked below all others, whatever it made of the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +76,21 @@ class Evaluation:
         """Whether a variant could be asked and judged."""
         return bool((self.measures["variant"] == variant).any())
 
+    def ranking(self, measure: str = "log_loss") -> list[str]:
+        """The judged variants, best first, equal ones as given; those that fail too often last."""
+        names = [name for name in self.variants if self.judged(name)]
+        sign = 1 if measure in LOWER_IS_BETTER else -1
+        most = MOST_FAILURES * len(self.log)
+        return sorted(
+            names,
+            key=lambda name: (
+                float(self.costs["failures"][name]) > most,
+                sign * self.value(name, measure),
+            ),
+        )
+
     def board(self) -> pd.DataFrame:
-        """A row a variant, indexed by name, best log-loss first.
+        """A row a variant, indexed by name, best log-loss first, as `ranking` has it.
 
         Columns: for each of `MEASURES` its value, `..._low` and `..._high`; for those compared
         `..._difference`, `..._difference_low`, `..._difference_high` and `..._p`; and the costs.
@@ -87,8 +106,8 @@ class Evaluation:
             },
         )
         out = pd.concat([level, gap], axis=1).join(self.costs, how="outer")
-        order = out["log_loss"] if "log_loss" in out else pd.Series(dtype=float)
-        return out.loc[order.sort_values(kind="stable", na_position="last").index]
+        ranked = self.ranking()
+        return out.loc[[*ranked, *(name for name in out.index if name not in ranked)]]
 
 
 def _wide(long: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

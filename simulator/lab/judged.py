@@ -14,11 +14,7 @@ from evals.labelled import LabelledExposures
 from simulator.domain import Clicks
 from simulator.errors import ConfigError, DataError
 from simulator.lab.asking import failure_reasons
-from simulator.lab.evaluation import COMPARED, MEASURES
-
-MOST_FAILURES = 0.05
-"""Share of failed decisions past which a variant is judged apart from the others: all that are
-judged together are measured on the rows that every one of them answered."""
+from simulator.lab.evaluation import COMPARED, MEASURES, MOST_FAILURES
 
 
 @dataclass(frozen=True, eq=False)

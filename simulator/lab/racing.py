@@ -16,10 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from evals.bootstrap import Bootstrap
-from evals.measures import LOWER_IS_BETTER
 from simulator.errors import ConfigError
 from simulator.lab.evaluation import COMPARED, Evaluation
 from simulator.lab.judged import judge_variants
@@ -149,7 +146,9 @@ def race(
             bootstrap=bootstrap if last else _ROUGH,
             progress=progress,
         )
-        order = _order(evaluation, measure, without=first if dropped_incumbent else None)
+        order = evaluation.ranking(measure)
+        if dropped_incumbent:
+            order = [name for name in order if evaluation.variants[name] is not first]
         kept = order[: 1 if last else math.ceil(len(order) / 2)]
         rungs.append(_rung(evaluation, order, kept, measure))
         for name, variant in evaluation.variants.items():
@@ -173,15 +172,6 @@ def _sizes(variants: int, exposures: int, fewest: int) -> list[int]:
     halvings = max(0, math.ceil(math.log2(variants)) - 1)
     sizes = [exposures // 2**k for k in range(halvings, -1, -1)]
     return [size for size in sizes[:-1] if size >= fewest] + [exposures]
-
-
-def _order(evaluation: Evaluation, measure: str, without: Variant | None) -> list[str]:
-    """The judged variants, best first; equal ones in the order in which they were given."""
-    names = [name for name, variant in evaluation.variants.items() if variant is not without]
-    values = np.array([evaluation.value(name, measure) for name in names])
-    signed = values if measure in LOWER_IS_BETTER else -values
-    order = np.argsort(signed, kind="stable")  # NaN last
-    return [names[k] for k in order if not math.isnan(values[k])]
 
 
 def _rung(evaluation: Evaluation, order: list[str], kept: list[str], measure: str) -> RaceRung:

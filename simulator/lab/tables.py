@@ -60,50 +60,46 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 
 
 def board_table(board: pd.DataFrame) -> Table:
-    """The lab book's rows, as `Book.board` gives them."""
-    columns = (
-        "#",
-        "prompt",
-        "variant",
-        "sha256",
-        "examples",
-        "model",
-        "data",
-        "split",
-        "exposures",
-        "AUC",
-        "log-loss",
-        "Δ log-loss",
-        "p",
-        "calibration",
-        "clicks",
-        "tokens",
-        "failed",
-        "made",
-    )
-    rows = [
-        (
-            f"{row['number']}",
-            f"{row['prompt']} v{row['version']}",
-            str(row["variant"]),
-            str(row["template_sha256"])[:8],
-            str(row["examples"]),
-            str(row["model"]),
-            str(row["data"]),
-            str(row["split"]),
-            f"{row['exposures']:,}",
-            _level(row, "auc"),
-            _level(row, "log_loss"),
-            *(_gaps(row)[1:]),
-            _level(row, "calibration_error"),
-            _level(row, "click_rate_ratio", 2),
-            number(_value(row, "tokens"), 0),
-            "refused" if row["refused"] else number(_value(row, "failures"), 0),
-            str(row["made"])[:16].replace("T", " "),
-        )
-        for row in records(board.reset_index())
+    """The lab book's rows, as `Book.board` gives them; what all share is in the title."""
+    rows = records(board.reset_index())
+    cells = [_board_cells(row) for row in rows]
+    shared = [
+        name for name in _SHAREABLE if len({cell[name] for cell in cells}) == 1 and len(cells) > 1
     ]
-    return Table("Lab book", columns, tuple(rows), names=8)
+    columns = [name for name in cells[0] if name not in shared] if cells else ["#"]
+    title = ", ".join(["Lab book", *(f"{name} {cells[0][name]}" for name in shared)])
+    return Table(
+        title,
+        tuple(columns),
+        tuple(tuple(cell[name] for name in columns) for cell in cells),
+        names=columns.index("AUC") if cells else 1,
+    )
+
+
+_SHAREABLE = ("model", "data", "split", "exposures")
+
+
+def _board_cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "#": f"#{row['number']}",
+        "prompt": f"{row['prompt']} v{row['version']}",
+        "variant": str(row["variant"]),
+        "sha256": str(row["template_sha256"])[:8],
+        "examples": str(row["examples"]),
+        "model": str(row["model"]),
+        "data": str(row["data"]),
+        "split": str(row["split"]),
+        "exposures": f"{row['exposures']:,}",
+        "AUC": _level(row, "auc"),
+        "log-loss": _level(row, "log_loss"),
+        "Δ log-loss": _gaps(row)[1],
+        "Δ to": "" if row["against"] == row["number"] else f"#{row['against']:.0f}",
+        "calibration": number(_value(row, "calibration_error"), 3),
+        "clicks": number(_value(row, "click_rate_ratio"), 2),
+        "tokens": number(_value(row, "tokens"), 0),
+        "failed": "refused" if row["refused"] else number(_value(row, "failures"), 0),
+        "made": str(row["made"])[:16].replace("T", " "),
+    }
 
 
 def race_table(race: Race) -> Table:

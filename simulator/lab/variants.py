@@ -61,7 +61,7 @@ class Variant:
     @property
     def name(self) -> str:
         """The template's own name, its examples where they are not shipped, and the changes."""
-        base = self.template.name.split(" [")[0]
+        base = self.template.name.split(" [")[0] if self.changes else self.template.name
         parts = [change.value for change in self.changes if change.value != base]
         if self.shown != "shipped" and not any(c.axis in EXAMPLE_AXES for c in self.changes):
             parts.append(f"examples {self.shown}")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evals.tables import records
 from evals.targets import estimate
+from evals.trajectories import preferences
 from recommender.nudge import Intentions
 from simulator.domain import IntArray
 from simulator.reproduction.captions import how_it_was_made, how_to_read
@@ -19,7 +20,6 @@ from simulator.reproduction.method_tables import method_plays
 from simulator.reproduction.methods import Method
 from simulator.reproduction.playing import Player
 from simulator.reproduction.settings import ReproductionSettings
-from evals.trajectories import preferences
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evals.tables import records
 from evals.targets import estimate
+from evals.trajectories import preferences
 from simulator.domain import FloatArray
 from simulator.reproduction.captions import how_it_was_made, how_to_read
 from simulator.reproduction.cells import with_interval
@@ -18,7 +19,6 @@ from simulator.reproduction.method_tables import method_plays
 from simulator.reproduction.methods import Method
 from simulator.reproduction.playing import Player
 from simulator.reproduction.settings import ReproductionSettings
-from evals.trajectories import preferences
 from simulator.runlog import Run
 from simulator.scores import paired
 

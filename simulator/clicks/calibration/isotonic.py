@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, Self
 
 import numpy as np
@@ -70,3 +71,8 @@ class Isotonic:
         """The calibrated P(click), float64, of the same shape; NaN stays NaN."""
         p = np.asarray(probability, dtype=np.float64)
         return np.asarray(np.interp(p, self.probability, self.click_rate), dtype=np.float64)
+
+    def describe(self) -> str:
+        """How many corners, and a digest of them: a run is resumed with the same curve alone."""
+        digest = hashlib.sha256(repr((self.probability, self.click_rate)).encode()).hexdigest()
+        return f"Isotonic({len(self.probability)} corners, {digest[:12]})"

@@ -108,7 +108,8 @@ class FittedCalibration:
 
 
 def save_calibration(path: Path | str, fitted: FittedCalibration) -> None:
-    """Write a calibration's file; the same calibration always makes the same bytes."""
+    """Write a calibration's file and its folder; the same calibration makes the same bytes."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(fitted), indent=2, sort_keys=True, ensure_ascii=False)
     write_text(Path(path), text + "\n")
 

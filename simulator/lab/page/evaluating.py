@@ -38,7 +38,8 @@ class Trial:
         done: Decisions so far.
         total: Decisions in all.
         seconds: How long it took, or has taken so far.
-        message: Why it failed, or what a reader must know.
+        message: Why it failed, or why the model could not be asked.
+        cautions: What a reader must know of the figures.
         figures: By measure: value, low, high, and where it is compared difference,
             difference_low, difference_high and p; JSON numbers, None where there is none.
         costs: By name, as of `Evaluation.costs`.
@@ -56,6 +57,7 @@ class Trial:
     total: int = 0
     seconds: float = 0.0
     message: str = ""
+    cautions: tuple[str, ...] = ()
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     costs: Mapping[str, Any] = field(default_factory=dict)
     against: int = 0
@@ -123,8 +125,7 @@ class Evaluator:
             found = self._lab.evaluate(
                 [variant], incumbent=incumbent, exposures=trial.exposures, progress=progress
             )
-            self._note(trial, found, variant)
-            trial.state = "done"
+            _note(trial, found, variant)
         except _Cancelled:
             trial.state = "cancelled"
         except NudgesimError as error:
@@ -135,14 +136,15 @@ class Evaluator:
         finally:
             trial.seconds = time.monotonic() - began
 
-    def _note(self, trial: Trial, found: Evaluation, variant: Variant) -> None:
-        name = next(name for name, one in found.variants.items() if one is variant)
-        if name in found.refused:
-            trial.message = found.refused[name]
-        else:
-            trial.message = " ".join(found.cautions)
-        trial.figures = _figures(_row(found.board(), name))
-        trial.costs = {key: _plain(value) for key, value in _row(found.costs, name).items()}
+
+def _note(trial: Trial, found: Evaluation, variant: Variant) -> None:
+    """Take what an evaluation found about its variant."""
+    name = next(name for name, one in found.variants.items() if one is variant)
+    trial.cautions = found.cautions
+    trial.figures = _figures(_row(found.board(), name))
+    trial.costs = {key: _plain(value) for key, value in _row(found.costs, name).items()}
+    trial.message = found.refused.get(name, "")
+    trial.state = "failed" if trial.message else "done"
 
 
 def _row(table: pd.DataFrame, name: str) -> dict[str, Any]:

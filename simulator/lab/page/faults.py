@@ -7,11 +7,6 @@ from dataclasses import dataclass
 
 _TOLD = re.compile(r", line (\d+)(?:, column (\d+))?")
 _FIELD = re.compile(r"field '([\w.]+)'")
-_NAMED = re.compile(
-    r"(?:variable|attribute|filter named|test named|unknown tag|got|unexpected(?: char)?) "
-    r"(?:'([^']+)'|\"([^\"]+)\")"
-)
-_UNDEFINED = re.compile(r"'(\w+)' is undefined")
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
 _BLOCK = re.compile(r"\{%-?\s*block\b")
@@ -39,8 +34,8 @@ class Fault:
 def located(message: str, place: str, text: str) -> Fault:
     """The fault that a `PromptError` tells of, found again in the text that it is about.
 
-    Where the message knows no column, the word that it names is looked for in the line, inside of
-    a tag if it stands in one.
+    A message names a line and mostly a column, or a field of the front matter; where it names
+    neither, it is about the blocks.
 
     Args:
         message: The error's, such as "my.j2, line 3, column 8: block 'user' has no variable ...".
@@ -61,32 +56,14 @@ def located(message: str, place: str, text: str) -> Fault:
 
 
 def _within(content: str, what: str, column: int) -> tuple[int, int]:
-    """Column and length, in the line of the fault: a word, else a tag, else all of it."""
+    """Column and length in the line of the fault: the word there, else a tag, else all of it."""
     if column:
         word = _WORD.match(content, column - 1)
         return column, len(word.group()) if word else 1
-    if word := next((word for word in _words(what) if word in content), ""):
-        return _column(content, word), len(word)
     if tag := _TAG.search(content):
         return tag.start() + 1, len(tag.group())
     start = len(content) - len(content.lstrip())
     return start + 1, max(len(content.strip()), 1)
-
-
-def _words(what: str) -> list[str]:
-    """What a message names as wrong."""
-    named = [one or other for one, other in _NAMED.findall(what)]
-    return [*named, *_UNDEFINED.findall(what)]
-
-
-def _column(content: str, word: str) -> int:
-    """Where a word stands: whole inside of a tag, else whole, else anywhere."""
-    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-    for tag in _TAG.finditer(content):
-        if found := whole.search(tag.group()):
-            return tag.start() + found.start() + 1
-    found = whole.search(content)
-    return (found.start() if found else content.index(word)) + 1
 
 
 def _field(lines: list[str], field: str) -> tuple[int, int, int]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from simulator.engines.loading import RunningEngine
 from simulator.interfaces import LabelProbabilities, Prompt
 
-_PORTION = 64
-"""Prompts that are asked before somebody else has a turn."""
+_TURN = 0.5
+"""Seconds, about, for which somebody else waits for a turn."""
+_FIRST, _LEAST = 64, 8
+"""Prompts in a turn: engines like large batches, and slow models make even small ones long."""
 
 
 class EngineThread:
@@ -58,6 +61,7 @@ class PacedEngine:
         self.name, self.model, self.why = engine.name, engine.model, engine.why
         self._thread = thread
         self._told = told
+        self._size = _FIRST
 
     def __getattr__(self, name: str) -> Any:
         """Its revision, settings, encoder, ...: all else that the engine has."""
@@ -67,21 +71,18 @@ class PacedEngine:
         self, prompts: Sequence[Prompt], labels: Sequence[str]
     ) -> LabelProbabilities:
         """The engine's own answers."""
-        parts = []
-        for start in range(0, max(len(prompts), 1), _PORTION):
-            portion = prompts[start : start + _PORTION]
-            parts.append(self._thread.label_probabilities(portion, labels))
-            self._told(len(portion))
+        parts = [
+            self._thread.label_probabilities(portion, labels) for portion in self._portions(prompts)
+        ]
         return LabelProbabilities.joined(parts)
 
     def generate(self, prompts: Sequence[Prompt], *, max_tokens: int) -> list[str]:
         """The engine's own texts."""
-        texts: list[str] = []
-        for start in range(0, len(prompts), _PORTION):
-            portion = prompts[start : start + _PORTION]
-            texts += self._thread.generate(portion, max_tokens)
-            self._told(len(portion))
-        return texts
+        return [
+            text
+            for portion in self._portions(prompts)
+            for text in self._thread.generate(portion, max_tokens)
+        ]
 
     def usage(self) -> Mapping[str, float]:
         """The engine's counters."""
@@ -89,3 +90,21 @@ class PacedEngine:
 
     def close(self) -> None:
         """Nothing: the thread stays."""
+
+    def _portions(self, prompts: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:
+        """The prompts, turn by turn; one empty turn where there are none.
+
+        Each call begins small again: what the decision cache answered fast tells nothing of the
+        model.
+        """
+        size = min(self._size, _FIRST)
+        start = 0
+        while start < max(len(prompts), 1):
+            portion = prompts[start : start + size]
+            began = time.monotonic()
+            yield portion
+            slow = time.monotonic() - began > _TURN
+            size = max(size // 2, _LEAST) if slow else size * 2
+            start += max(len(portion), 1)
+            self._told(len(portion))
+        self._size = size

@@ -18,13 +18,14 @@ from simulator.errors import NudgesimError, PromptError
 
 _CHARACTERS = 200_000
 """The longest prompt; far past what is worth showing, and past most models' windows."""
+_SECONDS = 30
+"""Of a draft, after which the system ends this process."""
 _MEMORY = 512 * 2**20
 """Bytes that may be taken beyond what is taken at the start."""
 
 
 def main(descriptor: int) -> None:
     """Answer until nobody asks any more: ("rendered", ...) or ("fault", message)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
     with Connection(descriptor) as pipe:
         pipe.send("ready")
@@ -33,12 +34,15 @@ def main(descriptor: int) -> None:
                 draft = pipe.recv()
             except EOFError:
                 return
+            # Whoever asks stops this process much earlier, unless it is gone itself.
+            signal.alarm(_SECONDS)
             try:
                 answer: tuple[str, Any] = "rendered", _render(*draft)
             except NudgesimError as error:
                 answer = "fault", str(error)
             except (MemoryError, OverflowError):
                 answer = "fault", f"{draft[1]}: this template makes numbers or texts of giant size."
+            signal.alarm(0)
             pipe.send(answer)
 
 

@@ -57,7 +57,8 @@ def serve_page(
     address = f"http://{HOST}:{port}/#{token}"
 
     def listening() -> None:
-        say(f"{workbench.file.place} at {address} ; Ctrl-C ends it")
+        say(f"{workbench.file.place} is open for writing; Ctrl-C ends it")
+        say(address)
         if browse is not None:
             # Some browsers are waited for until they are closed.
             Thread(target=browse, args=(address,), daemon=True).start()

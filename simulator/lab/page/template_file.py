@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prompts import Template, load_template
+from prompts import load_template
 from simulator.errors import ConfigError
 from simulator.files import write_text
 
@@ -16,19 +16,20 @@ class TemplateFile:
     """A template's file.
 
     Args:
-        template: As it was loaded.
+        path: The file.
+        text: What was read there; it may be faulty.
         folder: Where new files may be made; the folder in which the page was started.
 
     Attributes:
-        opened: The template as it was when the page was opened.
+        opened: The text as it was read.
         path: The file; it changes when another name is saved to.
         text: What stands in it, as far as is known here.
     """
 
-    def __init__(self, template: Template, folder: Path) -> None:
-        self.opened = template
-        self.path = template.path.resolve()
-        self.text = template.text
+    def __init__(self, path: Path, text: str, folder: Path) -> None:
+        self.opened = text
+        self.path = path.resolve()
+        self.text = text
         self.folder = folder.resolve()
 
     @property

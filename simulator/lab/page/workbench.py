@@ -57,14 +57,14 @@ class Workbench:
     def __init__(self, lab: Lab, file: TemplateFile, *, users: int = 6) -> None:
         self.file = file
         self._lab = lab
+        self._pool = Pool(lab.data, lab.rows("development", _MOST_ROWS))
+        self._cases = self._pool.draw(users, lab.seed)
+        shipped = lab.settings.examples == "shipped"
+        self._renderer = Renderer(None if shipped else lab.variant().examples)
         self._thread = EngineThread(lab.engine)
         self._engine = PacedEngine(self._thread)
         self.evaluator = Evaluator(lab)
         lab.engine = PacedEngine(self._thread, self.evaluator.told)
-        self._pool = Pool(lab.data, lab.rows("development", _MOST_ROWS))
-        self._cases = self._pool.draw(users, lab.seed)
-        shipped = lab.settings.examples == "shipped"
-        self._renderer = Renderer(None if shipped else lab.variant(file.opened).examples)
         self._incumbent = 0
         self._compared: tuple[object, _Answers | None] = (None, None)
         self._comparing = Lock()
@@ -178,7 +178,6 @@ class Workbench:
             raise ConfigError("An evaluation is under way; wait for it, or cancel it.")
         # Stopped there if it loops for ever; here it would be too late.
         rendered = self._render(text, self._cases)
-        base = self._incumbent_text()
         variant = self._variant(text)
         trial = Trial(
             number=len(self.evaluator.trials) + 1,
@@ -189,7 +188,7 @@ class Workbench:
             exposures=exposures,
             against=self._incumbent,
         )
-        self.evaluator.start(trial, variant, None if base == text else self._variant(base))
+        self.evaluator.start(trial, variant, self._incumbent_beside(text))
 
     def evaluations(self) -> dict[str, Any]:
         """All trials of the sitting, and which is the incumbent."""
@@ -210,8 +209,19 @@ class Workbench:
 
     def _incumbent_text(self) -> str:
         if not self._incumbent:
-            return self.file.opened.text
+            return self.file.opened
         return self.evaluator.trials[self._incumbent - 1].text
+
+    def _incumbent_beside(self, text: str) -> Variant | None:
+        """What this text is held against; None if that is itself, or was opened with a fault."""
+        base = self._incumbent_text()
+        if base == text:
+            return None
+        try:
+            self._render(base, self._cases)
+        except FaultyDraftError:
+            return None
+        return self._variant(base)
 
     def _variant(self, text: str) -> Variant:
         file = self.file

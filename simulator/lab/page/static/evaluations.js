@@ -5,15 +5,13 @@ import { byId, fixed, make, signed, tell, whole } from "./elements.js";
 
 const PAUSE = 250;
 const NAMES = { auc: "AUC", log_loss: "Log-loss", calibration_error: "Calibration error", click_rate_ratio: "Click rate ÷ logged" };
-const MEASURES = Object.keys(NAMES);
 const UP_IS_GOOD = { auc: true, log_loss: false };
 
 export class Evaluations {
-  constructor({ text, restore, changed, failed }) {
+  constructor({ text, restore, changed }) {
     this.text = text;
     this.restore = restore;
     this.changed = changed;
-    this.failed = failed;
     this.body = document.querySelector("#trials tbody");
     byId("evaluate").addEventListener("click", () => this.start());
     byId("cancel").addEventListener("click", () => this.cancel());
@@ -22,37 +20,29 @@ export class Evaluations {
   async start() {
     if (byId("evaluate").disabled) return;
     byId("evaluate").disabled = true;
-    const answer = await this.try(() => ask("evaluations", { text: this.text(), exposures: Number(byId("exposures").value) }));
-    tell(byId("evaluation-fault"), answer?.fault?.message ?? "");
-    if (!answer || answer.fault) byId("evaluate").disabled = false;
-    else await this.follow(answer);
+    try {
+      const answer = await ask("evaluations", { text: this.text(), exposures: Number(byId("exposures").value) });
+      tell(byId("evaluation-fault"), answer.fault?.message ?? "");
+      if (!answer.fault) await this.follow(answer);
+    } finally {
+      byId("evaluate").disabled = false;
+    }
   }
 
   async cancel() {
     byId("cancel").disabled = true;
-    await this.try(() => ask("evaluations/cancel", {}));
+    await ask("evaluations/cancel", {});
   }
 
   async refresh() {
-    const answer = await this.try(() => ask("evaluations"));
-    if (answer) await this.follow(answer);
+    await this.follow(await ask("evaluations"));
   }
 
   /** Show how far it is until it ends. */
   async follow(answer) {
     while (this.show(answer)) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
-      answer = await this.try(() => ask("evaluations"));
-      if (!answer) return;
-    }
-  }
-
-  async try(request) {
-    try {
-      return await request();
-    } catch (error) {
-      this.failed(error);
-      return null;
+      answer = await ask("evaluations");
     }
   }
 
@@ -73,36 +63,32 @@ export class Evaluations {
     byId("no-trials").hidden = trials.length > 0;
     const ended = trials.filter(({ state }) => state !== "running").reverse();
     this.body.replaceChildren(...ended.flatMap((trial) => this.rows(trial, incumbent)));
+    const cautions = new Set(ended.flatMap((trial) => trial.cautions));
+    byId("cautions").replaceChildren(...[...cautions].map((caution) => make("li", {}, caution)));
     return running;
   }
 
+  /** Two rows: the figures, and below them what they took and what can be done. */
   rows(trial, incumbent) {
-    const named = make(
-      "td",
-      { className: "title" },
-      make("span", {}, trial.name, ` v${trial.version}`),
-      make("small", {}, `${trial.sha256.slice(0, 8)} · ${spent(trial)}`),
-      make("span", { className: "actions" }, this.baseButton(trial, incumbent), this.restoreButton(trial)),
-    );
-    const first = make("tr", {}, make("th", { scope: "row" }, String(trial.number)), named);
-    if (trial.state !== "done") {
-      const why = trial.state === "cancelled" ? "cancelled" : trial.message;
-      first.append(make("td", { colSpan: MEASURES.length, className: "why" }, why));
+    const named = make("td", { className: "title" }, `${trial.name} v${trial.version}`, make("small", {}, trial.sha256.slice(0, 8)));
+    const figures = make("tr", {}, make("th", { scope: "row" }, String(trial.number)), named);
+    if (trial.state === "done") {
+      figures.append(...Object.keys(NAMES).map((measure) => figure(measure, trial)));
     } else {
-      first.append(...MEASURES.map((measure) => figure(measure, trial)));
+      const why = trial.state === "cancelled" ? "cancelled" : trial.message;
+      figures.append(make("td", { colSpan: Object.keys(NAMES).length, className: "why" }, why));
     }
-    const told = trial.state === "done" && trial.message;
-    return told ? [first, make("tr", { className: "note" }, make("td", {}), make("td", { colSpan: MEASURES.length + 1 }, trial.message))] : [first];
+    const tools = make("div", { className: "tools" }, make("span", {}, spent(trial)), this.baseButton(trial, incumbent), this.restoreButton(trial));
+    const below = make("tr", { className: "below" }, make("td", {}), make("td", { colSpan: 5 }, tools));
+    return [figures, below];
   }
 
   baseButton(trial, incumbent) {
     const is = trial.number === incumbent;
     const button = make("button", { type: "button", title: "Take differences to this one from now on" }, is ? "incumbent" : "make incumbent");
     button.setAttribute("aria-pressed", String(is));
-    button.disabled = trial.state === "running";
     button.addEventListener("click", async () => {
-      const answer = await this.try(() => ask("incumbent", { trial: is ? 0 : trial.number }));
-      if (answer) this.show(answer);
+      this.show(await ask("incumbent", { trial: is ? 0 : trial.number }));
       this.changed();
     });
     return button;
@@ -123,7 +109,7 @@ function spent({ seconds, costs, exposures }) {
   return parts.join(" · ");
 }
 
-function figure(measure, { figures }) {
+function figure(measure, { figures, against }) {
   const { value, low, high, difference, difference_low: least, difference_high: most } = figures[measure];
   const cell = make("td", { className: "number" }, make("b", {}, fixed(value)), make("small", {}, `${fixed(low)} – ${fixed(high)}`));
   cell.dataset.name = NAMES[measure];
@@ -133,7 +119,7 @@ function figure(measure, { figures }) {
     cell.append(
       make(
         "small",
-        { className: `difference ${sure ? (good ? "good" : "bad") : ""}`, title: "Less the incumbent's, paired by exposure, with its 95% interval over users" },
+        { className: `difference ${sure ? (good ? "good" : "bad") : ""}`, title: `Less ${against ? `evaluation ${against}'s` : "the opened template's"}, paired by exposure, with its 95% interval over users` },
         make("span", {}, signed(difference, 4)),
         " ",
         make("span", {}, `[${signed(least, 4)}, ${signed(most, 4)}]`),

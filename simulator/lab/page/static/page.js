@@ -18,7 +18,6 @@ const evaluations = new Evaluations({
   text: () => editor.text,
   restore: (text) => editor.replace(text),
   changed: () => preview(),
-  failed,
 });
 let file = null;
 let saved = "";
@@ -46,8 +45,6 @@ async function preview() {
       if (answered === asked) show(answer, shown);
     } while (answered !== asked);
     tell(byId("banner"), "");
-  } catch (error) {
-    failed(error);
   } finally {
     busy = false;
   }
@@ -74,9 +71,14 @@ function show(answer, shown) {
 }
 
 function failed(error) {
-  if (!(error instanceof Unreachable)) throw error;
   tell(byId("banner"), error.message);
 }
+
+addEventListener("unhandledrejection", (event) => {
+  if (!(event.reason instanceof Unreachable)) return;
+  event.preventDefault();
+  failed(event.reason);
+});
 
 function noteEdits() {
   const edited = editor.text !== saved;
@@ -103,12 +105,8 @@ async function save(name = "", overwrite = false) {
 }
 
 async function saveHere() {
-  if (file.shipped) return saveAs();
-  try {
-    tell(byId("banner"), await save());
-  } catch (error) {
-    failed(error);
-  }
+  if (file.shipped) saveAs();
+  else tell(byId("banner"), await save());
 }
 
 function saveAs() {
@@ -123,14 +121,9 @@ byId("save-as").addEventListener("click", saveAs);
 byId("save-cancel").addEventListener("click", () => byId("save-dialog").close());
 byId("save-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  try {
-    const fault = await save(byId("save-name").value.trim());
-    tell(byId("save-fault"), fault);
-    if (!fault) byId("save-dialog").close();
-  } catch (error) {
-    byId("save-dialog").close();
-    failed(error);
-  }
+  const fault = await save(byId("save-name").value.trim());
+  tell(byId("save-fault"), fault);
+  if (!fault) byId("save-dialog").close();
 });
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey)) return;
@@ -147,18 +140,14 @@ addEventListener("beforeunload", (event) => {
 });
 
 async function open() {
-  try {
-    const page = await ask("page");
-    saved = page.text;
-    editor.open(page.text);
-    users.open(page.cases, page.seed);
-    noteFile(page.file);
-    const facts = [["data", page.data], ["model", page.model], ["engine", page.engine], ["examples", page.examples]];
-    byId("facts").replaceChildren(...facts.map(([name, value]) => make("span", {}, make("i", {}, name), ` ${value}`)));
-    await Promise.all([preview(), evaluations.refresh()]);
-  } catch (error) {
-    failed(error);
-  }
+  const page = await ask("page");
+  saved = page.text;
+  editor.open(page.text);
+  users.open(page.cases, page.seed);
+  noteFile(page.file);
+  const facts = ["data", "model", "engine", "examples"];
+  byId("facts").replaceChildren(...facts.map((name) => make("span", {}, make("i", {}, name), ` ${page[name]}`)));
+  await Promise.all([preview(), evaluations.refresh()]);
 }
 
 open();
