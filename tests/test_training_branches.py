@@ -1,80 +1,117 @@
+"""Users' prompts packed into trees: every decision gets what its own prompt gets, and learns so."""
+
 import numpy as np
 import pytest
 import torch
+from tiny_checkpoints import make_checkpoint
 
-from simulator.training.branches import Tree, pack_trees
-from simulator.training.network import TreeReader, make_network
-from simulator.training.settings import TrainingSettings
+from simulator.engines.hub import load_causal_model
+from simulator.engines.models import resolve_model
+from simulator.training.branches import Tree, grow_tree, pack_trees, without_beginning
+from simulator.training.reading import Reader
 
-VOCABULARY = 300
-
-
-@pytest.fixture(scope="module")
-def network():
-    # Larger weights than training starts from: attention must be far from even to test a mask.
-    made = make_network(TrainingSettings(layers=2), VOCABULARY, end=1, pad=0).eval()
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.mul_(2)
-    return made
+FAMILIES = ("llama", "qwen3", "glm")
 
 
-def _random_tokens(generator, size):
-    return generator.integers(2, VOCABULARY, size).tolist()
+def _prompts(draw, trunk, sizes):
+    """Prompts that leave one trunk after so many tokens each, in that order."""
+    return [trunk[:k] + draw.integers(10, 200, 3 + k % 4).tolist() for k in sizes]
 
 
 @pytest.fixture
 def trees():
     draw = np.random.default_rng(0)
-    shapes = [(7, (3, 5, 1)), (12, (4,)), (2, (2, 6))]
-    return [
-        Tree(_random_tokens(draw, trunk), [_random_tokens(draw, size) for size in branches])
-        for trunk, branches in shapes
-    ]
+    made = []
+    for sizes in ((4, 9, 9, 17), (6,), (5, 5, 5)):
+        trunk = [3, *draw.integers(10, 200, 20).tolist()]
+        prompts = _prompts(draw, trunk, sizes)
+        made.append(grow_tree(prompts, [[7]] * len(prompts)))
+    return made
 
 
-@pytest.mark.parametrize("static_size", [0, 9])
-def test_each_branch_gets_what_its_own_prompt_gets(network, trees, static_size):
-    static = _random_tokens(np.random.default_rng(1), static_size)
-    reader = TreeReader(network)
-    with torch.no_grad():
-        packed = pack_trees(trees, padding=0)
-        together = reader.next_token_logs(reader.hidden(static, packed), *packed.last)
-        network.set_attn_implementation("sdpa")
-        prompts = [static + tree.trunk + branch for tree in trees for branch in tree.branches]
-        alone = torch.stack(
-            [torch.log_softmax(network(torch.tensor([p])).logits[0, -1], -1) for p in prompts]
-        )
-    assert (together.exp() - alone.exp()).abs().max() < 1e-4
-    assert (alone[0].exp() - alone[1].exp()).abs().max() > 1e-3  # branches do differ
+@pytest.fixture(scope="module", params=FAMILIES)
+def network(request, tmp_path_factory):
+    folder = make_checkpoint(request.param, tmp_path_factory.mktemp(request.param))
+    return load_causal_model(resolve_model(folder), dtype=torch.float32)
 
 
-def test_a_branch_sees_no_other_branch(network, trees):
-    reader = TreeReader(network)
-    other = Tree(trees[0].trunk, [trees[0].branches[0], [5, 5, 5, 5, 5], [9]])
-    with torch.no_grad():
-        before, after = (
-            reader.next_token_logs(reader.hidden([], packed), *packed.last)[0]
-            for packed in (pack_trees([tree], padding=0) for tree in (trees[0], other))
-        )
-    torch.testing.assert_close(before, after)
+def test_a_tree_holds_exactly_its_prompts():
+    draw = np.random.default_rng(1)
+    trunk = draw.integers(10, 200, 30).tolist()
+    prompts = _prompts(draw, trunk, (3, 8, 8, 21))
+    tree = grow_tree(prompts)
+    assert tree.prompts() == prompts
+    assert tree.size() == 37  # of 56
+    answered = grow_tree(prompts, [[1], [2], [1], [2]])
+    assert [prompt[-1] for prompt in answered.prompts()] == [1, 2, 1, 2]
 
 
-def test_gradients_reach_the_shared_static_part(network, trees):
-    reader, packed = TreeReader(network), pack_trees(trees, padding=0)
-    static = [17, 18, 19]
-    reader.next_token_logs(reader.hidden(static, packed), *packed.last)[:, 3].sum().backward()
-    gradient = network.model.embed_tokens.weight.grad
-    # The output layer is tied, so other rows have gradients too; without these three tokens in the
-    # static part theirs would come from the softmax alone, and be tiny.
-    assert gradient[static].abs().max() > 1e-3
-    network.zero_grad()
+def test_equal_prompts_still_have_branches_of_their_own():
+    tree = grow_tree([[5, 6, 7], [5, 6, 7]])
+    assert tree.prompts() == [[5, 6, 7], [5, 6, 7]]
+    assert all(tree.branches)
+
+
+def test_what_all_begin_with_is_taken_off(trees):
+    beginning, rest = without_beginning(
+        [Tree([1, 2, *t.trunk], t.branches, tuple(k + 2 for k in t.seen)) for t in trees]
+    )
+    assert beginning == [1, 2, 3]
+    whole = [beginning + ids for tree in rest for ids in tree.prompts()]
+    assert whole == [[1, 2, *ids] for tree in trees for ids in tree.prompts()]
 
 
 def test_packing_keeps_places(trees):
-    packed = pack_trees(trees, padding=0)
+    packed = pack_trees(trees)
     rows, columns = packed.last
-    ends = [branch[-1] for tree in trees for branch in tree.branches]
-    assert packed.tokens[rows, columns].tolist() == ends
-    lengths = [len(t.trunk) + len(branch) - 1 for t in trees for branch in t.branches]
+    assert packed.tokens[rows, columns].tolist() == [7] * 8
+    lengths = [len(ids) - 1 for tree in trees for ids in tree.prompts()]
     assert packed.positions[rows, columns].tolist() == lengths
+    seen = packed.sees[rows, columns - packed.trunk].sum(1)
+    assert seen.tolist() == [length + 1 for length in lengths]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("static", [[], [4, 5, 6, 4, 8]])
+def test_packed_prompts_get_the_scores_and_the_gradients_of_whole_ones(network, trees, static):
+    network.set_attn_implementation("sdpa")
+    found = {}
+    for packed in (False, True):
+        reader = Reader(network, packed=packed)
+        logs = reader.next_token_logs(static, trees, before=1)
+        network.zero_grad()
+        logs[:, 11].sum().backward()
+        gradient = network.get_input_embeddings().weight.grad.clone()
+        found[packed] = logs.detach(), gradient
+    network.zero_grad()
+    network.set_attn_implementation("sdpa")
+    (alone, slope), (together, packed_slope) = found[False], found[True]
+    assert (alone.exp() - together.exp()).abs().max() < 1e-4
+    assert (alone[0] - alone[1]).abs().max() > 0.1  # decisions do differ
+    torch.testing.assert_close(slope, packed_slope, rtol=1e-3, atol=1e-3)
+    assert slope[4:6].abs().max() > 1e-3 or not static  # and reach the shared beginning
+
+
+@pytest.mark.slow
+def test_half_precision_changes_little(network, trees):
+    network.set_attn_implementation("sdpa")
+    whole, halved = (
+        Reader(network, packed=True, precision=precision).next_token_logs([4, 5, 6], trees)
+        for precision in (None, torch.bfloat16)
+    )
+    network.set_attn_implementation("sdpa")
+    assert halved.dtype == torch.float32
+    gap = (whole.exp() - halved.exp()).abs().mean()
+    assert 0 < gap < 0.01
+
+
+@pytest.mark.slow
+def test_what_a_network_can_be_given_is_found_by_trying(network):
+    network.set_attn_implementation("sdpa")
+    assert Reader(network).packed
+    network.config.get_text_config().num_hidden_layers += 1  # the trial fails
+    try:
+        assert not Reader(network).packed
+    finally:
+        network.config.get_text_config().num_hidden_layers -= 1
+        network.set_attn_implementation("sdpa")

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from prompts import PromptRenderer, load_template, template_names
+from prompts.window import windowed
 from simulator.data.demo import demo_split, load_demo
+from simulator.engines.encoding import Encoder
 from simulator.engines.labels import label_tokens
 from simulator.errors import ConfigError, DataError
-from simulator.training import TrainingSettings, train_pocket
+from simulator.training import POCKET, NetworkSettings, TrainingSettings, Variety, train_pocket
 from simulator.training.lessons import favourite_lessons, lessons
 from simulator.training.tokenizer import LABELS, train_tokenizer
 from simulator.training.wording import Wording
@@ -20,7 +22,9 @@ def world():
 
 @pytest.fixture(scope="module")
 def tokenizer(world):
-    return train_tokenizer(world.catalogue, [load_template(n) for n in template_names()], 2048)
+    return train_tokenizer(
+        world.catalogue, [load_template(n) for n in template_names()], POCKET.network
+    )
 
 
 def test_single_slates_are_the_log_with_the_history_of_the_moment(world):
@@ -32,6 +36,19 @@ def test_single_slates_are_the_log_with_the_history_of_the_moment(world):
     for k, one in enumerate(made):
         np.testing.assert_array_equal(one.history, shown.history[k][-len(one.history) :])
         assert 15 < len(one.history) <= 20
+
+
+def test_exact_lessons_share_a_beginning_and_see_their_moment(world):
+    users = demo_split().held_out[:5]
+    made = list(lessons(world, users, window=WINDOW))
+    rows = np.concatenate([one.rows for one in made])
+    np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(np.isin(world.log.user, users)))
+    for one in made:
+        shown = world.logged_exposures(one.rows)
+        expected = windowed(shown.history, *WINDOW)
+        for k, seen in enumerate(one.seen.tolist()):
+            np.testing.assert_array_equal(one.history[:seen], expected[k])
+    assert len(made) < len(rows) / 8
 
 
 def test_longer_lessons_cover_everything_once_and_never_leak(world):
@@ -85,27 +102,41 @@ def test_labels_and_genres_are_single_tokens(world, tokenizer):
         label_tokens(tokenizer.encode, load_template(name).labels.pair)
 
 
+def _wording(name, world, tokenizer):
+    return Wording(load_template(name), world.catalogue, Encoder(tokenizer, 1024))
+
+
 def test_wording_is_the_template(world, tokenizer):
-    template = load_template("movies/click-en")
-    wording = Wording(template, world.catalogue, tokenizer)
-    lesson = next(lessons(world, np.array([3]), slates=1, window=WINDOW))
-    tree = wording.tree(lesson)
-    shown = world.logged_exposures(lesson.rows)
-    prompts = PromptRenderer(template, world.catalogue).render(shown.history, shown.item)
-    for prompt, branch in zip(prompts, tree.branches, strict=True):
-        assert wording.static() + tree.trunk + branch == tokenizer.encode(prompt.text)
-    answered = wording.tree(lesson, with_answers=True)
-    words = [tokenizer.decode(branch[-1:]) for branch in answered.branches]
+    wording = _wording("movies/click-en", world, tokenizer)
+    for lesson in lessons(world, np.array([3]), window=WINDOW):
+        worded = wording.word(lesson, wording.static())
+        shown = world.logged_exposures(lesson.rows)
+        prompts = PromptRenderer(wording.template, world.catalogue).render(
+            shown.history, shown.item
+        )
+        assert worded.tree.prompts() == [tokenizer.encode(prompt.text) for prompt in prompts]
+    answered = wording.word(lesson, wording.static(), with_answers=True)
+    words = [tokenizer.decode(branch[-1:]) for branch in answered.tree.branches]
     assert words == [" yes" if clicked else " no" for clicked in lesson.clicked]
 
 
+def test_what_exceeds_the_window_is_left_out(world, tokenizer):
+    lesson = next(lessons(world, np.array([3]), window=WINDOW))
+    wide = _wording("movies/click-en", world, tokenizer)
+    lengths = [len(ids) for ids in wide.word(lesson, wide.static()).tree.prompts()]
+    for window, kept in ((max(lengths), sum(n < max(lengths) for n in lengths)), (5, 0)):
+        narrow = Wording(wide.template, world.catalogue, Encoder(tokenizer, window))
+        worded = narrow.word(lesson, wide.static())
+        assert (0 if worded is None else len(worded.clicked)) == kept
+
+
 def test_manners(world, tokenizer):
-    wording = Wording(load_template("movies/click-zh"), world.catalogue, tokenizer)
-    lesson = next(lessons(world, np.array([3]), slates=1, window=WINDOW))
-    bare = tokenizer.decode(wording.tree(lesson, manner="no categories").trunk)
-    strange = tokenizer.decode(
-        wording.tree(lesson, manner="strange titles", rng=np.random.default_rng(0)).trunk
-    )
+    wording = _wording("movies/click-zh", world, tokenizer)
+    lesson = next(lessons(world, np.array([3]), window=WINDOW))
+    bare = wording.prompts(lesson, "", manner="no categories")[0].user
+    strange = wording.prompts(lesson, "", manner="strange titles", rng=np.random.default_rng(0))[
+        0
+    ].user
     first = int(lesson.history[0])
     title, genres = world.catalogue.titles[first], ", ".join(world.catalogue.categories[first])
     assert title in bare
@@ -115,12 +146,30 @@ def test_manners(world, tokenizer):
     assert [tokenizer.decode([token]) for token in wording.answers] == ["否", "是"]
 
 
+def test_whole_titles_are_tokens_wherever_a_template_quotes_them(world):
+    templates = [load_template(n) for n in template_names()]
+    tokenizer = train_tokenizer(world.catalogue, templates, NetworkSettings())
+    title = world.catalogue.titles[7]
+    assert len(tokenizer.encode(f'"{title}"')) == 1
+    assert len(tokenizer.encode(title)) > 1
+    text = load_template("movies/click-en").render_static() + f'Recommended: "{title}" (Drama)'
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
 def test_only_the_demo_world(data, tmp_path):
     with pytest.raises(DataError, match="load_demo"):
         train_pocket(data, tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"hidden": 40}, {"main_share": 1.5}])
-def test_settings_out_of_range(wrong):
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (TrainingSettings, {"epochs": 0}),
+        (TrainingSettings, {"main_share": 1.5}),
+        (NetworkSettings, {"hidden": 40}),
+        (Variety, {"examples": -0.1}),
+    ],
+)
+def test_settings_out_of_range(kind, wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
-        TrainingSettings(**wrong)
+        kind(**wrong)

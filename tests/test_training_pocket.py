@@ -1,15 +1,23 @@
 """A tiny training run, from the log to a folder that an engine loads."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulator.data.demo import DemoSplit, demo_split, load_demo
-from simulator.training import TrainingSettings, train_pocket
+from simulator.training import POCKET, train_pocket
 
-SETTINGS = TrainingSettings(
-    epochs=0.5, bare_steps=110, favourite_steps=5, batch_users=8, layers=2, warm_up=0.1, threads=1
+SETTINGS = replace(
+    POCKET,
+    epochs=0.5,
+    bare_steps=110,
+    favourite_steps=5,
+    batch_decisions=160,
+    network=replace(POCKET.network, layers=2),
+    warm_up=0.1,
+    threads=1,
 )
 
 
@@ -24,7 +32,7 @@ def test_loss_falls_and_the_checkpoint_loads(tmp_path):
         split=DemoSplit(train[:60], held_out[:10]),
         progress=steps.append,
     )
-    assert [step.step for step in steps] == list(range(1, report.steps + 1))
+    assert [step.step for step in steps] == list(range(1, report.training.steps + 1))
     easy = [step.click_loss for step in steps[: SETTINGS.bare_steps]]
     assert np.mean(easy[-25:]) < np.mean(easy[:25]) - 0.03
     assert report.smallest_mass > 0.5

@@ -1,14 +1,17 @@
-"""`nudgesim agent`: judge an agent against logged clicks, train the pocket agent again."""
+"""`nudgesim agent`: judge an agent against logged clicks, train one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.console import console, say, show_judgement, steps_bar
+
+if TYPE_CHECKING:
+    from simulator.training import Progress
 
 app = typer.Typer(help="The click agent: judge one, train one.", no_args_is_help=True)
 
@@ -48,30 +51,95 @@ def judge(
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="The folder of the new model.")],
+    data: Annotated[
+        str, typer.Option(help="A data set's name, or the TOML file of plain tables.")
+    ] = "demo",
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="scratch (unless given), or the model to go on from: a name, a hub id, a folder."
+        ),
+    ] = None,
+    lora: Annotated[bool, typer.Option(help="Adapters in place of all weights.")] = False,
+    rank: Annotated[int, typer.Option(help="Of the adapters.")] = 16,
+    loss: Annotated[str, typer.Option(help="bce, supervised or dpo.")] = "bce",
+    template: Annotated[str, typer.Option(help="A template's name, or a .j2 file.")] = "auto",
+    window: Annotated[
+        tuple[int, int] | None, typer.Option(help="History window and drop, such as 20 20.")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the log.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The schedule's peak.")] = None,
+    hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 64,
+    layers: Annotated[int, typer.Option(help="Of a network from scratch.")] = 2,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Tokens at a time; fewer take less memory.")
+    ] = None,
+    click_rate: Annotated[
+        float, typer.Option(help="Of the shelf, where a log has no no-clicks.")
+    ] = 0.2,
     seed: Annotated[int | None, typer.Option(help="Of the start and the order.")] = None,
 ) -> None:
-    """Train the pocket agent from scratch on the demo world's training users.
+    """Train an agent on a log's training users; a repeated command goes on from a checkpoint.
 
-    Example: nudgesim agent train --out my-pocket, then nudgesim demo --model ./my-pocket
+    On the demo world without --base it is the recipe of the pocket agent.
+
+    Examples:
+        nudgesim agent train --out my-pocket, then nudgesim demo --model ./my-pocket
+
+        nudgesim agent train --data ml-100k --base scratch --out my-agent
+
+        nudgesim agent train --data ml-100k --base Qwen/Qwen3-0.6B --lora --out my-agent
     """
     from simulator.data import load_dataset
-    from simulator.training import TrainingSettings, train_pocket
-
-    settings = TrainingSettings()
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    if seed is not None:
-        settings = replace(settings, seed=seed)
-    with steps_bar("training") as advance:
-        report = train_pocket(
-            load_dataset("demo"),
-            out,
-            settings,
-            progress=lambda p: advance(p.step, p.steps, f"loss {p.click_loss:.3f}"),
-        )
-    console.print(
-        f"Written to {out}. On held-out users its AUC is {report.held_out.auc:.3f}, where the true "
-        f"probabilities reach {report.truth.auc:.3f}: {report.share:.0%} of the way from 0.5.",
-        highlight=False,
+    from simulator.experiment.split import users_split
+    from simulator.training import (
+        POCKET,
+        SCRATCH,
+        LoraSettings,
+        NegativeSettings,
+        NetworkSettings,
+        TrainingSettings,
+        train_agent,
+        train_pocket,
     )
+
+    chosen = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+    chosen |= {"batch_tokens": batch_tokens}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    dataset = load_dataset(data)
+    with steps_bar("training") as advance:
+
+        def progress(now: Progress) -> None:
+            seen = "" if now.quality is None else f", AUC {now.quality.auc:.3f}"
+            advance(now.step, now.steps, f"loss {now.click_loss:.3f}{seen}")
+
+        if base is None and data == "demo":
+            settings = replace(POCKET, **given)
+            pocket = train_pocket(dataset, out, settings, say=say, progress=progress)
+            held_out, truth = pocket.held_out, pocket.truth
+            line = (
+                f"On held-out users its AUC is {held_out.auc:.3f}, where the true probabilities "
+                f"reach {truth.auc:.3f}: {pocket.share:.0%} of the way from 0.5."
+            )
+        else:
+            settings = TrainingSettings(
+                base=base or SCRATCH,
+                lora=LoraSettings(rank, 2 * rank) if lora else None,
+                loss=loss,  # type: ignore[arg-type]  # the settings check it
+                templates=(template,),
+                window=window,
+                negatives=NegativeSettings(click_rate=click_rate),
+                network=NetworkSettings(hidden=hidden, layers=layers, feed_forward=2 * hidden),
+                **given,
+            )
+            split = users_split(dataset)
+            report = train_agent(settings, dataset, out, split=split, say=say, progress=progress)
+            line = (
+                ""
+                if report.stop is None
+                else (
+                    f"On {report.stop_users:,} users kept out of training its AUC is "
+                    f"{report.stop.auc:.3f} and its log-loss {report.stop.log_loss:.3f}."
+                )
+            )
+    console.print(f"Written to {out}. {line}", highlight=False)

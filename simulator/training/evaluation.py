@@ -1,22 +1,22 @@
-"""How good a pocket agent is on users that it has never seen."""
+"""How good an agent in training is on users that it has never seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
 from simulator.domain import BoolArray, Dataset, FloatArray, IntArray
-from simulator.training.branches import pack_trees
+from simulator.errors import DataError
+from simulator.training.branches import without_beginning
 from simulator.training.lessons import lessons
-from simulator.training.network import TreeReader
-from simulator.training.wording import Wording
+from simulator.training.reading import Reader
+from simulator.training.wording import Wording, in_parts
 
-_BATCH = 32
+_LESSONS_AT_ONCE = 64
 _BINS = 10
 
 
@@ -59,28 +59,57 @@ def share_of_the_way(auc: float, best: float) -> float:
 
 
 def predict(
-    network: Any, wording: Wording, dataset: Dataset, users: IntArray
+    reader: Reader,
+    wording: Wording,
+    dataset: Dataset,
+    users: IntArray,
+    *,
+    static: str | None = None,
+    batch_tokens: int = 16_384,
+    most: int | None = None,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
-    """P(click) for every logged exposure of the users, each with the history of its moment.
+    """P(click) for logged exposures of the users, each with the history of its moment.
+
+    Args:
+        reader: Reads the network.
+        wording: Asks.
+        dataset: With logged exposures.
+        users: User rows.
+        static: The static part; the template's own without examples by default.
+        batch_tokens: Tokens at a time.
+        most: Exposures after which no more lessons are begun; all by default.
 
     Returns:
-        P(click), the labels' mass, and the log rows they belong to, each shape (n,).
+        P(click), the labels' mass, and the log rows they belong to, each shape (n,); exposures
+        whose prompts do not fit into the model's window are left out.
+
+    Raises:
+        DataError: If none fits.
     """
-    reader, static = TreeReader(network), wording.static()
     window = wording.template.history
-    remaining = lessons(dataset, users, slates=1, window=(window.window, window.drop))
+    text = wording.static() if static is None else static
+    remaining = lessons(dataset, users, window=(window.window, window.drop))
     yes_ids, no_ids = (list(ids) for ids in wording.labels.spellings)
     probability: list[FloatArray] = []
     mass: list[FloatArray] = []
     rows: list[IntArray] = []
     with torch.inference_mode():
-        while batch := list(islice(remaining, _BATCH)):
-            trees = pack_trees([wording.tree(one) for one in batch], wording.tokenizer.pad_token_id)
-            logs = reader.next_token_logs(reader.hidden(static, trees), *trees.last)
-            yes, no = torch.logsumexp(logs[:, yes_ids], 1), torch.logsumexp(logs[:, no_ids], 1)
-            probability.append(torch.sigmoid(yes - no).numpy())
-            mass.append(torch.logaddexp(yes, no).exp().numpy())
-            rows.extend(one.rows for one in batch)
+        while lot := list(islice(remaining, _LESSONS_AT_ONCE)):
+            worded = [wording.word(one, text) for one in lot]
+            for part in in_parts([one for one in worded if one is not None], batch_tokens):
+                beginning, trees = without_beginning([one.tree for one in part])
+                logs = reader.next_token_logs(beginning, trees)
+                yes, no = torch.logsumexp(logs[:, yes_ids], 1), torch.logsumexp(logs[:, no_ids], 1)
+                probability.append(torch.sigmoid(yes - no).cpu().numpy())
+                mass.append(torch.logaddexp(yes, no).exp().cpu().numpy())
+                rows.extend(one.rows for one in part)
+            if most is not None and sum(map(len, rows)) >= most:
+                break
+    if not rows:
+        raise DataError(
+            f"None of the prompts about these {len(users)} users fits into the model's window of "
+            f"{wording.encoder.window} tokens."
+        )
     return np.concatenate(probability), np.concatenate(mass), np.concatenate(rows)
 
 

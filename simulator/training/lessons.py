@@ -1,4 +1,4 @@
-"""What is asked of the pocket agent: a history, and films that its user was shown afterwards."""
+"""What is asked of an agent in training: a history, and items that its user was shown then."""
 
 from __future__ import annotations
 
@@ -7,49 +7,56 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prompts.window import windowed
+from prompts.window import kept_from, windowed
 from simulator.domain import BoolArray, Dataset, IntArray
 from simulator.errors import DataError
+
+_MOST_CANDIDATES = 32
+"""A lesson; the longest slates are parted."""
+_ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """One history and its candidates.
+    """One history and its candidates, in the order of their moments.
 
     Attributes:
-        history: Catalogue rows, oldest first, windowed.
+        history: What the last candidate comes after: catalogue rows, oldest first, windowed.
         items: Candidates, catalogue rows, shape (k,).
         clicked: What the user did, shape (k,).
         rows: The candidates' log rows, shape (k,); -1 for a candidate that was never shown.
+        seen: How much of the history each candidate comes after, never falling, shape (k,).
     """
 
     history: IntArray
     items: IntArray
     clicked: BoolArray
     rows: IntArray
+    seen: IntArray
 
 
 def lessons(
     dataset: Dataset,
     users: IntArray,
     *,
-    slates: int,
     window: tuple[int, int],
+    slates: int | None = None,
     rng: np.random.Generator | None = None,
     short_history_share: float = 0.0,
 ) -> Iterator[Lesson]:
-    """Every logged exposure of the users once, in lessons of up to `slates` slates.
+    """Every logged exposure of the users once.
 
-    A lesson's history is what the user had accepted strictly before its first slate; no candidate
-    can be in it as a click of its own.
+    A candidate's history is what the user had accepted strictly before its moment; no candidate
+    can be in it as a click of its own. Those whose windowed histories begin alike make a lesson.
 
     Args:
         dataset: With logged exposures.
         users: User rows.
-        slates: Consecutive slates a lesson; with 1, each exposure has the history of its moment.
         window: The template's history window and drop.
-        rng: Where each user's first lesson ends, the order of the lessons and short histories are
-            drawn from it; without it lessons are whole and in log order.
+        slates: None for exactly that. A number puts so many consecutive slates into a lesson, all
+            after the history of the first.
+        rng: The order of the lessons, short histories and, with `slates`, where each user's first
+            lesson ends are drawn from it; without it lessons are whole and in log order.
         short_history_share: Share of the histories cut to a random stretch, at least 3 items long.
 
     Raises:
@@ -60,17 +67,41 @@ def lessons(
         raise DataError(f"Data set {dataset.name!r} has no logged exposures to learn from.")
     rows = np.flatnonzero(np.isin(log.user, users))
     rows = rows[np.lexsort((log.position[rows], log.time[rows], log.user[rows]))]
-    starts = _lesson_starts(log.user[rows], log.time[rows], slates, rng)
+    if slates is None:
+        length = _history_lengths(dataset, rows)
+        head = kept_from(length, *window)
+        starts = _runs(log.user[rows], head)
+        last = np.append(starts[1:], len(rows)) - 1
+        seen = np.split(length - head, starts[1:])
+    else:
+        starts = _lesson_starts(log.user[rows], log.time[rows], slates, rng)
+        last, seen = starts, []
     groups = np.split(rows, starts[1:])
-    first = dataset.logged_exposures(rows[starts])
-    histories = windowed(first.history, *window)
+    histories = windowed(dataset.logged_exposures(rows[last]).history, *window)
     order = np.arange(len(groups)) if rng is None else rng.permutation(len(groups))
     for k in order.tolist():
-        history = histories[k]
+        group, history = groups[k], histories[k]
+        after = seen[k] if seen else np.full(len(group), len(history))
         if rng is not None and rng.random() < short_history_share:
-            history = _stretch(history, rng)
-        group = groups[k]
-        yield Lesson(history, log.item[group], log.clicked[group], group)
+            history, after = _stretch(history, after, rng)
+        yield Lesson(history, log.item[group], log.clicked[group], group, after)
+
+
+def _history_lengths(dataset: Dataset, rows: IntArray) -> IntArray:
+    """Items in the whole history of each log row's moment, shape (n,)."""
+    parts = [
+        dataset.logged_exposures(rows[start : start + _ROWS_AT_ONCE]).history.lengths
+        for start in range(0, len(rows), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+
+def _runs(user: IntArray, head: IntArray) -> IntArray:
+    """Where runs of one user and one first item start, each of `_MOST_CANDIDATES` at most."""
+    new = (np.diff(user, prepend=-1) != 0) | (np.diff(head, prepend=-1) != 0)
+    first = np.flatnonzero(new)
+    place = np.arange(len(user)) - first[np.cumsum(new) - 1]
+    return np.flatnonzero(place % _MOST_CANDIDATES == 0)
 
 
 def favourite_lessons(
@@ -98,7 +129,7 @@ def favourite_lessons(
     Raises:
         DataError: If the data set has no logged exposures, or no user has items enough.
     """
-    firsts = list(lessons(dataset, users, slates=1, window=(dataset.n_items, 1)))
+    firsts = list(lessons(dataset, users, window=(dataset.n_items, 1), slates=1))
     owners = [] if dataset.log is None else [int(dataset.log.user[one.rows[0]]) for one in firsts]
     picked = dict(zip(reversed(owners), (one.history for one in reversed(firsts)), strict=True))
     picked = {user: items for user, items in picked.items() if len(items) > known}
@@ -111,7 +142,8 @@ def favourite_lessons(
             others = np.setdiff1d(everything, dataset.interactions.histories[user])
             items = np.concatenate([mine[known:], rng.choice(others, random_films, replace=False)])
             clicked = np.arange(len(items)) < len(mine) - known
-            yield Lesson(mine[:known], items, clicked, np.full(len(items), -1))
+            rows = np.full(len(items), -1)
+            yield Lesson(mine[:known], items, clicked, rows, np.full(len(items), known))
 
 
 def _lesson_starts(
@@ -128,9 +160,13 @@ def _lesson_starts(
     return np.flatnonzero(new_user | (np.diff(lesson, prepend=-1) != 0))
 
 
-def _stretch(history: IntArray, rng: np.random.Generator) -> IntArray:
-    if len(history) <= 3:
-        return history
-    size = int(rng.integers(3, len(history) + 1))
-    start = int(rng.integers(0, len(history) - size + 1))
-    return history[start : start + size]
+def _stretch(
+    history: IntArray, seen: IntArray, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """A random stretch of the part that all candidates come after, and what they saw of it."""
+    common = int(seen[0])
+    if common <= 3:
+        return history, seen
+    size = int(rng.integers(3, common + 1))
+    start = int(rng.integers(0, common - size + 1))
+    return history[start : start + size], np.full(len(seen), size)

@@ -1,107 +1,111 @@
-"""The README that lies beside a pocket checkpoint."""
+"""The README that lies beside a trained model."""
 
 from __future__ import annotations
 
-from simulator.data.demo import KINDS, N_FAVOURITES, N_SLATES, N_USERS, SLATE_SIZE
+from simulator.training.evaluation import Quality
 from simulator.training.report import TrainingReport
+from simulator.training.settings import SCRATCH
 
 _CARD = """\
 ---
-license: apache-2.0
 library_name: transformers
 tags: [click-model, user-simulation]
 ---
-# nudgesim pocket agent
+# A click agent for {data}
 
-A causal language model of {parameters:.2f} M parameters (Llama architecture, {layers} layers,
-width {hidden}, {vocabulary} tokens) that answers one question: would this user, whose history the
-prompt shows, click this film? It was trained from scratch by `nudgesim agent train` so that a
-machine without a model hub has a real model to run. It is no general language model.
+A causal language model of {parameters:.2f} M parameters that answers one question: would this user,
+whose history the prompt shows, click this item? {origin} `nudgesim agent train` made it, and
+`--model FOLDER` plays it; `template.j2` is the prompt that it knows.
 
 ## Data
-The demo world (`simulator/data/demo.py`): real films and {users} synthetic users, each with
-{favourites} favourites and {slates} slates of {slate_size} films, clicked or not by a documented
-law. Genres come in {kinds} kinds, and each user likes two of them. Users are split once, four
-fifths to learn from and one fifth held out. The model saw the learners' log only, through the
-templates {templates} as they are at inference; the true probabilities were never a target.
+The log of {data} (sha256 of catalogue and histories `{sha}`): {decisions:,} exposures of {users:,}
+training users. No-clicks: {no_clicks}.{shelf} {stop_users:,} further training users were kept out:
+their log-loss chose the weights, and fitted the calibration. The users that nudgesim's evaluations
+hold out were not touched. Who wrote the data's terms decides what this model may be used for.
 
 ## Training
-{steps} steps of {batch} users, {minutes:.0f} minutes of wall clock. The first
-{easy} tell a learner's other favourites from random films, which teaches to compare a film with a
-history; {epochs:g} passes over the click log follow, which teach how likely a click is. The loss is
-the binary cross-entropy of P(click) = p(click) / (p(click) + p(skip)), the very quantity that the
-agent reads, plus {language_weight:g} times the cross-entropy of the answer's own token and of the
-end after it. {short:.0%} of the histories were cut to a random stretch; {strange:.0%} of the users
-saw every film under another film's title, so that unknown titles with known genres get sensible
-answers; {bare:.0%} saw no genres; {examples:.0%} of the batches showed few-shot examples.
-All numbers: `training.json`. The same settings give the same model up to float noise.
+{steps:,} steps ({epochs:.1f} passes; the weights of step {best_step:,} were kept) in
+{minutes:.0f} minutes, {rate:,.0f} decisions a second. Loss: {loss}. Templates: {templates}.
+{histories} Seed {seed}; all numbers: `training.json`.
 
 ## Figures
-{decisions:,} logged exposures of held-out users, each with its user's history at that moment, no
-few-shot examples. The truth is the best that any model can do; nobody can see it.
+On the users kept out to stop by ({n:,} exposures), who chose the weights, so that these figures
+lean to the high side; `nudgesim compare` has those of the users held out.
 
 | | AUC | log-loss | mean P(click) | click rate | calibration error |
 |---|---|---|---|---|---|
-| pocket agent | {auc:.3f} | {log_loss:.3f} | {mean:.3f} | {rate:.3f} | {error:.3f} |
-| truth | {true_auc:.3f} | {true_loss:.3f} | {true_mean:.3f} | {rate:.3f} | {true_error:.3f} |
-
-Of the way from chance (0.5) to the truth's AUC it goes {share:.0%}. The labels' total probability
-was never below {mass:.3f}. `python -m evals.benchmarks.pocket` measures this again, with and
-without examples, beside the fitted distribution model.
+{figures}
 
 ## Limits
-- It knows the demo world's users: they like kinds of genres, a little of an era, and never change.
-  What it says about real people is a placeholder; pass `--model` a real language model for that. On
-  MovieLens 100k the shipped checkpoint tells rated films from random ones with an AUC of 0.57, and
-  likes from dislikes not at all (0.44).
-- It is worse the longer users have been clicking, since sampled clicks tell less of a taste than
-  favourites do. On the newer half of the log the shipped checkpoint goes 82% of the way and the
-  fitted distribution model 71% (AUC +0.039, 95% interval 0.023 to 0.054 over the 120 held-out
-  users); on the newest fifth 80% and 74% (+0.016, -0.008 to 0.039).
-- The settings were tried on 24 of the held-out users, and the number of passes was chosen by the
-  held-out score, so the figures above lean to the high side a little.
-- It reads genres. A film without any is judged by its title, which works for the demo world's
-  films at best. Other catalogues work as far as their categories are MovieLens' genre names.
-- It knows the shipped film templates, in English (`yes`/`no`) and Chinese. Another wording may
-  leave it with too little probability on the labels, which the agent reports as a failure.
-- Its window is 1,024 tokens.
+- It knows the users and items of {data}. What it says about other catalogues is to be measured
+  before it is believed.
+- It was trained without few-shot examples in its prompt; ask it without (`examples = "none"`).
+- A click here is what the log calls one{caution}.
+- {too_long:.1%} of the exposures did not fit into its window and were left out.
 """
+
+_LOSSES = {
+    "bce": "binary cross-entropy of P(click) = p(click) / (p(click) + p(skip)), the quantity that "
+    "the agent reads, plus {weight:g} times the cross-entropy of the answer as text",
+    "supervised": "the likelihood of the answer as text (trl)",
+    "dpo": "direct preference optimisation, the true answer before the other one (trl)",
+}
 
 
 def model_card(report: TrainingReport) -> str:
     """Markdown with the front matter of the model hub."""
-    settings, held_out, truth = report.settings, report.held_out, report.truth
-    return _CARD.format(
-        parameters=report.parameters / 1e6,
-        layers=settings.layers,
-        hidden=settings.hidden,
-        vocabulary=f"{settings.vocabulary:,}",
-        users=N_USERS,
-        favourites=N_FAVOURITES,
-        slates=N_SLATES,
-        slate_size=SLATE_SIZE,
-        kinds=len(KINDS),
-        templates=" and ".join(f"`{name}`" for name in settings.templates),
-        epochs=settings.epochs,
-        steps=f"{report.steps:,}",
-        batch=settings.batch_users,
-        easy=settings.bare_steps + settings.favourite_steps,
-        minutes=report.seconds / 60,
-        language_weight=settings.language_weight,
-        short=settings.short_history_share,
-        strange=settings.strange_title_share,
-        bare=settings.no_category_share,
-        examples=settings.example_share,
-        decisions=held_out.decisions,
-        auc=held_out.auc,
-        log_loss=held_out.log_loss,
-        mean=held_out.mean_probability,
-        rate=held_out.click_rate,
-        error=held_out.calibration_error,
-        true_auc=truth.auc,
-        true_loss=truth.log_loss,
-        true_mean=truth.mean_probability,
-        true_error=truth.calibration_error,
-        share=report.share,
-        mass=report.smallest_mass,
+    settings = report.settings
+    negatives = settings.negatives
+    drawn = report.no_clicks == "drawn items"
+    shelf = (
+        f" {negatives.per_click} a click, by popularity to the power {negatives.alpha:g}, "
+        "corrected for the draw: probabilities are those of a shelf of items never taken, of which "
+        f"{negatives.click_rate:.0%} are clicked - an assumption."
     )
+    figures = [_row("as it answers", report.stop), _row("calibrated", report.calibrated)]
+    origin = (
+        "It was trained from scratch, and is no general language model."
+        if settings.base == SCRATCH
+        else f"It goes on from {settings.base} ({report.base_revision})"
+        f"{'' if settings.lora is None else f', by adapters of rank {settings.lora.rank}'}."
+    )
+    return _CARD.format(
+        data=report.data,
+        parameters=report.parameters / 1e6,
+        origin=origin,
+        sha=report.data_sha256[:16],
+        decisions=report.decisions,
+        users=report.users,
+        no_clicks=report.no_clicks,
+        shelf=shelf if drawn else "",
+        stop_users=report.stop_users,
+        steps=report.steps,
+        epochs=report.epochs,
+        best_step=report.best_step,
+        minutes=report.seconds / 60,
+        rate=report.decisions_per_second,
+        loss=_LOSSES[settings.loss].format(weight=settings.language_weight),
+        templates=", ".join(f"`{name}`" for name in report.templates),
+        histories=_histories(settings.slates),
+        seed=settings.seed,
+        n=0 if report.stop is None else report.stop.decisions,
+        figures="\n".join(row for row in figures if row),
+        caution="; a no-click is a low rating of something chosen"
+        if report.no_clicks == "low ratings"
+        else "",
+        too_long=report.too_long,
+    )
+
+
+def _histories(slates: int | None) -> str:
+    if slates is None:
+        return "Every exposure had exactly the history of its moment."
+    return f"{slates} consecutive slates shared the history of the first."
+
+
+def _row(name: str, quality: Quality | None) -> str:
+    if quality is None:
+        return ""
+    values = (quality.auc, quality.log_loss, quality.mean_probability, quality.click_rate)
+    cells = " | ".join(f"{value:.3f}" for value in (*values, quality.calibration_error))
+    return f"| {name} | {cells} |"

@@ -1,78 +1,105 @@
-"""From the demo world's log to a folder that any engine loads."""
+"""The pocket agent: settings for the demo world, where the truth is known."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from transformers import GenerationConfig
-from transformers.utils import logging
 
-from prompts import load_template, template_names
+from prompts import load_template
 from simulator.data.demo import DemoSplit, demo_split, true_click_probability
 from simulator.domain import Dataset
+from simulator.engines.hub import load_causal_model, load_encoder
+from simulator.engines.models import resolve_model
 from simulator.errors import DataError
+from simulator.files import write_text
+from simulator.training.agent import train_agent
+from simulator.training.checks import REPORT
 from simulator.training.evaluation import Quality, predict, share_of_the_way
-from simulator.training.model_card import model_card
-from simulator.training.network import make_network
+from simulator.training.pocket_card import pocket_card
+from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
-from simulator.training.settings import TrainingSettings
-from simulator.training.tokenizer import train_tokenizer
-from simulator.training.trainer import Progress, Trainer
+from simulator.training.settings import NetworkSettings, TrainingSettings, Variety
+from simulator.training.trainer import Progress
 from simulator.training.wording import Wording
+
+POCKET = TrainingSettings(
+    epochs=9.0,
+    seed=7,
+    templates=("movies/click-en", "movies/click-zh"),
+    main_share=0.92,
+    slates=3,
+    bare_steps=200,
+    favourite_steps=60,
+    variety=Variety(examples=0.3, short_history=0.3, strange_titles=0.2, no_categories=0.04),
+    batch_decisions=384,
+    batch_tokens=65_536,
+    learning_rate=3e-3,
+    warm_up=0.04,
+    stop_share=0.0,
+    network=NetworkSettings(
+        vocabulary=2048, whole_titles=False, hidden=64, layers=3, feed_forward=128
+    ),
+)
+"""What made the shipped checkpoint, up to the order in which its lessons were drawn."""
+
+
+@dataclass(frozen=True)
+class PocketReport:
+    """What came out; written beside the checkpoint as training.json.
+
+    Attributes:
+        training: How it was trained.
+        held_out: The agent on the held-out users' log, each row with the history of its moment.
+        truth: The true probabilities on the same rows: the best that any model can do.
+        share: How far the agent's AUC gets from 0.5 to the truth's.
+        smallest_mass: The least total probability of the two labels over those rows.
+    """
+
+    training: TrainingReport
+    held_out: Quality
+    truth: Quality
+    share: float
+    smallest_mass: float
 
 
 def train_pocket(
     dataset: Dataset,
     out: Path,
-    settings: TrainingSettings | None = None,
+    settings: TrainingSettings = POCKET,
     *,
     split: DemoSplit | None = None,
+    say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] | None = None,
-) -> TrainingReport:
-    """Train the pocket agent from scratch on the training users, and write it.
-
-    The same settings on the same machine give the same weights up to float noise; the weights
-    start, and the lessons are drawn, from `settings.seed`.
+) -> PocketReport:
+    """Train the pocket agent on the demo world, and hold it against the truth.
 
     Args:
         dataset: The demo world (`simulator.data.demo.load_demo`).
-        out: Folder of the new checkpoint: weights, tokenizer, model card, training.json.
+        out: Folder of the new checkpoint, as of `train_agent`.
         settings: The shipped checkpoint's by default.
         split: Training and held-out users; `demo_split()` by default.
+        say: As of `train_agent`.
         progress: Called after each step.
 
     Raises:
         DataError: If the data set is not the demo world, whose truth the report needs.
-        ConfigError: If a setting is out of range.
+        NudgesimError: What `train_agent` raises.
     """
     if dataset.name != "demo" or dataset.log is None:
         raise DataError(
             f"The pocket agent is trained on the demo world, not on {dataset.name!r}; "
             "pass load_demo()."
         )
-    settings = settings or TrainingSettings()
     split = split or demo_split()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    tokenizer = train_tokenizer(
-        dataset.catalogue, [load_template(name) for name in template_names()], settings.vocabulary
-    )
-    wordings = [
-        Wording(load_template(name), dataset.catalogue, tokenizer) for name in settings.templates
-    ]
-    network = make_network(settings, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
-    start = time.perf_counter()
-    trainer = Trainer(network, wordings, dataset, split.train, settings)
-    steps = trainer.train(progress)
-    seconds = time.perf_counter() - start
-    probability, mass, rows = predict(network, wordings[0], dataset, split.held_out)
+    training = train_agent(settings, dataset, out, split=split, say=say, progress=progress)
+    model = resolve_model(out)
+    reader = Reader(load_causal_model(model, dtype=torch.float32).eval())
+    wording = Wording(load_template(settings.templates[0]), dataset.catalogue, load_encoder(model))
+    probability, mass, rows = predict(reader, wording, dataset, split.held_out)
     clicked = dataset.log.clicked[rows]
     truth = Quality.of(
         true_click_probability(
@@ -81,47 +108,13 @@ def train_pocket(
         clicked,
     )
     held_out = Quality.of(probability, clicked)
-    report = TrainingReport(
-        settings=settings,
+    report = PocketReport(
+        training=training,
         held_out=held_out,
         truth=truth,
         share=share_of_the_way(held_out.auc, truth.auc),
         smallest_mass=float(mass.min()),
-        parameters=sum(p.numel() for p in network.parameters()),
-        steps=len(steps),
-        seconds=seconds,
-        click_loss=_tenths([step.click_loss for step in steps]),
     )
-    _write(out, network, tokenizer, report)
+    write_text(out / "README.md", pocket_card(report))
+    write_text(out / REPORT, json.dumps(asdict(report), indent=2) + "\n")
     return report
-
-
-def _tenths(values: list[float]) -> tuple[float, ...]:
-    parts = np.array_split(np.asarray(values), min(10, len(values)))
-    return tuple(round(float(part.mean()), 4) for part in parts)
-
-
-def _write(out: Path, network: Any, tokenizer: Any, report: TrainingReport) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    network.set_attn_implementation("sdpa")
-    # Greedy, so that `generate` writes the likelier label and ends.
-    network.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False
-    )
-    logging.disable_progress_bar()
-    network.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    # transformers 4 looks for these names; without them it would take another rotation, silently.
-    rope = network.config.rope_parameters
-    _amend(out / "config.json", {"rope_theta": rope["rope_theta"], "torch_dtype": "float32"})
-    _amend(out / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
-    (out / "model.safetensors").chmod(0o644)
-    (out / "README.md").write_text(model_card(report), encoding="utf-8")
-    figures = json.dumps(asdict(report), indent=2)
-    (out / "training.json").write_text(figures + "\n", encoding="utf-8")
-
-
-def _amend(path: Path, values: dict[str, object]) -> None:
-    """Set keys of a JSON file."""
-    content = json.loads(path.read_text(encoding="utf-8")) | values
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The pocket agent's own tokenizer: byte-level BPE over the catalogue and the shipped templates.
+"""A tokenizer from scratch: byte-level BPE over the catalogue and the templates.
 
 Byte-level, so that any text has tokens. Text is cut where an item line has its joints: a genre is
 the same token wherever it stands in the list, a year is one token, and the joints themselves
@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from prompts import ShownItem, Template
 from simulator.domain import Catalogue
-from simulator.training.settings import WINDOW
+from simulator.training.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +42,15 @@ _WHOLE_WORDS = 2_000
 
 
 def train_tokenizer(
-    catalogue: Catalogue, templates: Sequence[Template], vocabulary: int
+    catalogue: Catalogue, templates: Sequence[Template], settings: NetworkSettings
 ) -> PreTrainedTokenizerFast:
     """Learn the merges.
 
     Args:
         catalogue: Its item lines are the training text; its categories become single tokens.
-        templates: Their static parts are training text too.
-        vocabulary: Tokens, at least 400 or so: 256 bytes, the labels and the categories.
+        templates: Their static parts are training text too; their labels become single tokens.
+        settings: How many tokens (400 or so at least: 256 bytes, the labels and the categories),
+            and whether each title is one more.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -60,17 +61,21 @@ def train_tokenizer(
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
+        vocab_size=settings.vocabulary,
         special_tokens=[PAD, END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(_text(catalogue, templates), trainer=trainer)
+    if settings.whole_titles:
+        # With their quotation marks, so that a word of the template is never taken for a title.
+        titles = dict.fromkeys(f'"{ShownItem(title).title}"' for title in catalogue.titles)
+        tokenizer.add_tokens([AddedToken(title, normalized=False) for title in titles])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,
-        model_max_length=WINDOW,
+        model_max_length=settings.window,
         clean_up_tokenization_spaces=False,
     )
 
@@ -92,8 +97,9 @@ def _text(catalogue: Catalogue, templates: Sequence[Template]) -> Iterator[str]:
         yield from parts * times
     yield from (template_line for item in items for template_line in [f"{item}\n"] * 2)
     yield from _repeated(catalogue.category_names)
-    yield from _repeated(LABELS)
-    yield from _repeated(f" {label}" for label in LABELS)
+    labels = dict.fromkeys([*LABELS, *(w for t in templates for w in t.labels.pair)])
+    yield from _repeated(labels)
+    yield from _repeated(f" {label}" for label in labels)
 
 
 def _repeated(words: Iterable[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,20 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from prompts import draw_examples, shipped_examples
-from simulator.domain import BoolArray, Dataset, IntArray
+from simulator.domain import FloatArray
+from simulator.engines.token_tree import Tokens
 from simulator.seeding import generator
-from simulator.training.branches import PackedTrees, Tree, pack_trees
-from simulator.training.lessons import Lesson, favourite_lessons, lessons
-from simulator.training.network import TreeReader
+from simulator.training.branches import Tree, without_beginning
+from simulator.training.checkpoint import Checkpoint
+from simulator.training.evaluation import Quality
+from simulator.training.lesson_plan import LessonPlan
+from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
-from simulator.training.wording import Manner, Wording
-
-_EXAMPLE_SETS = 24
-_MOST_EXAMPLES = 4
-_SHIPPED_SHARE = 0.5
-_WIDEST_BRANCH = 20
-"""Tokens of a candidate and its answer; 95% of the demo world's films are within."""
+from simulator.training.wording import WordedLesson, Wording, in_parts
 
 
 @dataclass(frozen=True)
@@ -34,10 +30,11 @@ class Progress:
 
     Attributes:
         step: From 1.
-        steps: How many there will be.
+        steps: How many there will be at most.
         click_loss: Mean binary cross-entropy of the step's decisions, in nats.
         mass: Mean total probability of the labels.
-        seconds: Since the first step began.
+        seconds: Since the first step of this sitting began.
+        quality: On the users kept out to stop by, after the steps that are followed by a look.
     """
 
     step: int
@@ -45,182 +42,253 @@ class Progress:
     click_loss: float
     mass: float
     seconds: float
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Attributes:
+        steps: Of the optimiser, the earlier sittings' too.
+        seconds: Of all sittings.
+        click_loss: Of each step, in nats.
+        best_step: The step whose weights were kept.
+        decisions: How many the network learnt from, repetitions counted.
+        tokens: How many went through the network, padding left out.
+        too_long: Decisions left out because they do not fit into the model's window.
+    """
+
+    steps: int
+    seconds: float
+    click_loss: tuple[float, ...]
+    best_step: int
+    decisions: int
+    tokens: int
+    too_long: int
+
+
+@dataclass
+class _Standing:
+    """What a checkpoint keeps beside the tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best_loss: float = math.inf
+    worse: int = 0
+    decisions: int = 0
+    tokens: int = 0
+    too_long: int = 0
 
 
 class Trainer:
-    """Trains a network on the log of the given users.
+    """Trains a network on lessons.
 
     Args:
-        network: A fresh network (`make_network`).
-        wordings: One for each template, the main one first.
-        dataset: With logged exposures.
-        users: Training users; also the only ones that few-shot examples are drawn from.
+        reader: Reads the network that is trained.
+        plan: Which lessons, in which words.
         settings: See `TrainingSettings`.
+        offset: Added to the log-odds of each log row where it was drawn and not logged
+            (`simulator.training.negatives`), shape (n_rows,); None where nothing was drawn.
+        look: How good the network is on the users kept out to stop by; None to train to the end.
+        checkpoint: Where to keep what a resume needs; None keeps nothing.
     """
 
     def __init__(
         self,
-        network: Any,
-        wordings: Sequence[Wording],
-        dataset: Dataset,
-        users: IntArray,
+        reader: Reader,
+        plan: LessonPlan,
         settings: TrainingSettings,
+        *,
+        offset: FloatArray | None = None,
+        look: Callable[[], Quality] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        self._reader = TreeReader(network)
-        self._wordings = wordings
-        self._dataset = dataset
-        self._users = users
+        self._reader = reader
+        self._plan = plan
         self._settings = settings
-        self._rng = generator(settings.seed, "pocket training")
-        self._statics = [[w.static()] for w in wordings]
-        for wording, statics in zip(wordings, self._statics, strict=True):
-            statics.extend(self._statics_with_examples(wording))
-        self._end: int = wordings[0].tokenizer.eos_token_id
+        self._offset = offset
+        self._look = look
+        self._checkpoint = checkpoint
+        self._weights = {n: p for n, p in reader.network.named_parameters() if p.requires_grad}
+        self._optimiser = _optimiser(self._weights, settings)
+        self._losses: list[float] = []
+        self._best: dict[str, torch.Tensor] = {}
+        self._now = _Standing()
 
-    def train(self, progress: Callable[[Progress], None] | None = None) -> list[Progress]:
-        """Run all steps; returns where training stood after each."""
-        network, settings = self._reader.network, self._settings
-        steps = self._count_steps()
-        optimiser = _optimiser(network, settings)
-        network.train()
-        history: list[Progress] = []
-        start = time.perf_counter()
-        for step, batch in enumerate(islice(self._batches(), steps), start=1):
-            easy = step <= settings.bare_steps
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _schedule(step / steps, settings.warm_up)
-            click_loss, mass = self._step(optimiser, batch, easy)
-            now = Progress(step, steps, click_loss, mass, time.perf_counter() - start)
-            history.append(now)
-            if progress is not None:
-                progress(now)
-        network.eval()
-        return history
+    def rehearse(self) -> float:
+        """One step of the first lessons without any learning: shows what would fail later.
 
-    def _step(
-        self, optimiser: torch.optim.Optimizer, batch: list[Lesson], easy: bool
-    ) -> tuple[float, float]:
-        """One step; an easy one has no static part, whose examples only distract at first."""
-        wording, static = (self._wordings[0], []) if easy else self._draw_wording()
-        asked = [_short_branches(self._word(wording, one), one.clicked) for one in batch]
-        trees = pack_trees([tree for tree, _ in asked], wording.tokenizer.pad_token_id)
-        clicked = torch.from_numpy(np.concatenate([clicked for _, clicked in asked]))
-        hidden = self._reader.hidden(static, trees)
-        click_loss, mass, language_loss = self._losses(hidden, trees, wording, clicked)
-        optimiser.zero_grad(set_to_none=True)
-        (click_loss + self._settings.language_weight * language_loss).backward()  # type: ignore[no-untyped-call]  # torch's own
-        torch.nn.utils.clip_grad_norm_(self._reader.network.parameters(), 1.0)
-        optimiser.step()
-        return float(click_loss.detach()), float(mass)
-
-    def _word(self, wording: Wording, lesson: Lesson) -> Tree:
-        return wording.tree(lesson, manner=self._draw_manner(), rng=self._rng, with_answers=True)
-
-    def _losses(
-        self, hidden: torch.Tensor, trees: PackedTrees, wording: Wording, clicked: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Click loss, label mass, and the loss of the answer's own token and of the end after it.
-
-        Each branch ends with its answer, so the answer is read one token before the last.
+        Returns:
+            The labels' mean mass before training.
         """
-        rows, ends = trees.last
-        logs = self._reader.next_token_logs(hidden, rows, ends - 1)
-        yes, no = (torch.logsumexp(logs[:, list(ids)], 1) for ids in wording.labels.spellings)
-        total = torch.logaddexp(yes, no)
-        click_loss = (total - torch.where(clicked, yes, no)).mean()
-        answer = torch.tensor(wording.answers)[clicked.long()]
-        after = self._reader.next_token_logs(hidden, rows, ends)
-        language_loss = -(logs.gather(1, answer[:, None]).mean() + after[:, self._end].mean())
-        return click_loss, total.detach().exp().mean(), language_loss
+        self._reader.network.train()
+        for group in self._optimiser.param_groups:
+            group["lr"] = 0.0
+        _, mass = self._gradients(*self._plan.word(1, next(self._plan.batches())), 1)
+        # The optimiser's own memory is taken too, and what it has noted is forgotten again.
+        self._optimiser.step()
+        self._optimiser.state.clear()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._now = _Standing()
+        return mass
 
-    def _batches(self) -> Iterator[list[Lesson]]:
-        """Favourites first, then pass after pass over the log."""
-        size = self._settings.batch_users
-        favourites = favourite_lessons(self._dataset, self._users, rng=self._rng)
-        for _ in range(self._settings.bare_steps + self._settings.favourite_steps):
-            yield list(islice(favourites, size))
-        while True:
-            one_pass = self._lessons()
-            while batch := list(islice(one_pass, size)):
-                yield batch
+    def train(self, progress: Callable[[Progress], None] | None = None) -> Outcome:
+        """Run all steps that are left, and leave the best weights in the network."""
+        if self._checkpoint is not None and self._checkpoint.exists():
+            self._resume(self._checkpoint)
+        settings, now, steps = self._settings, self._now, self._plan.steps
+        before, start = now.seconds, time.perf_counter()
+        for step, batch in islice(enumerate(self._plan.batches(), start=1), now.step, steps):
+            if self._look is not None and now.worse >= settings.patience:
+                break
+            self._reader.network.train()
+            click_loss, mass = self._step(*self._plan.word(step, batch), step)
+            now.step = step
+            self._losses.append(click_loss)
+            quality = self._looked(step) if self._plan.looks_after(step) else None
+            seconds = time.perf_counter() - start
+            now.seconds = before + seconds
+            due = step % settings.checkpoint_steps == 0 or quality is not None
+            if self._checkpoint is not None and due:
+                self._save(self._checkpoint)
+            if progress is not None:
+                progress(Progress(step, steps, click_loss, mass, seconds, quality))
+        self._restore_best()
+        self._reader.network.eval()
+        return self.outcome
 
-    def _lessons(self) -> Iterator[Lesson]:
-        window = self._wordings[0].template.history
-        return lessons(
-            self._dataset,
-            self._users,
-            slates=self._settings.slates,
-            window=(window.window, window.drop),
-            rng=self._rng,
-            short_history_share=self._settings.short_history_share,
+    @property
+    def outcome(self) -> Outcome:
+        """What the training has come to so far."""
+        now = self._now
+        return Outcome(
+            now.step,
+            now.seconds,
+            tuple(self._losses),
+            now.best_step or now.step,
+            now.decisions,
+            now.tokens,
+            now.too_long,
         )
 
-    def _count_steps(self) -> int:
-        log = self._dataset.log
-        assert log is not None  # `lessons` has refused such a data set
-        shown = np.isin(log.user, self._users)
-        slates = len(np.unique(np.stack([log.user[shown], log.time[shown]]), axis=1).T)
-        # A random first cut leaves each user one short lesson more, in all but one of `slates`.
-        users = len(np.unique(log.user[shown]))
-        span = self._settings.slates
-        a_pass = (slates + users * (span - 1) / 2) / span
-        on_the_log = max(1, round(self._settings.epochs * a_pass / self._settings.batch_users))
-        return self._settings.bare_steps + self._settings.favourite_steps + on_the_log
+    def _step(
+        self, wording: Wording, batch: Sequence[WordedLesson], step: int
+    ) -> tuple[float, float]:
+        rate = _schedule(step / self._plan.steps, self._settings.warm_up)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._settings.peak_rate * rate
+        click_loss, mass = self._gradients(wording, batch, step)
+        torch.nn.utils.clip_grad_norm_(self._weights.values(), 1.0)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        now = self._now
+        now.decisions += sum(len(one.clicked) for one in batch)
+        now.too_long += sum(one.too_long for one in batch)
+        return click_loss, mass
 
-    def _draw_wording(self) -> tuple[Wording, list[int]]:
-        settings, rng = self._settings, self._rng
-        which = 0
-        if len(self._wordings) > 1 and rng.random() >= settings.main_share:
-            which = int(rng.integers(1, len(self._wordings)))
-        bare, shipped, *drawn = self._statics[which]
-        if rng.random() >= settings.example_share:
-            return self._wordings[which], bare
-        if rng.random() < _SHIPPED_SHARE:
-            return self._wordings[which], shipped
-        return self._wordings[which], drawn[int(rng.integers(len(drawn)))]
+    def _gradients(
+        self, wording: Wording, batch: Sequence[WordedLesson], step: int
+    ) -> tuple[float, float]:
+        """Mean click loss and label mass of a batch, whose gradients are left in the weights."""
+        # Whatever a network draws by itself (dropout) is drawn anew and the same after a resume.
+        torch.manual_seed(int(generator(self._settings.seed, f"step {step}").integers(2**62)))
+        total = sum(len(one.clicked) for one in batch)
+        click_loss, mass = 0.0, 0.0
+        for part in in_parts(batch, self._settings.batch_tokens):
+            beginning, trees = without_beginning([one.tree for one in part])
+            losses, masses = self._losses_of(wording, beginning, trees, part)
+            (losses.sum() / total).backward()  # type: ignore[no-untyped-call]  # torch's own
+            click_loss += float(masses[0]) / total
+            mass += float(masses[1]) / total
+            self._now.tokens += self._reader.tokens(beginning, trees)
+        return click_loss, mass
 
-    def _draw_manner(self) -> Manner:
-        draw, settings = self._rng.random(), self._settings
-        if draw < settings.no_category_share:
-            return "no categories"
-        if draw < settings.no_category_share + settings.strange_title_share:
-            return "strange titles"
-        return "plain"
+    def _losses_of(
+        self, wording: Wording, beginning: Tokens, trees: list[Tree], part: Sequence[WordedLesson]
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """Each decision's loss; and the sums of click losses and masses.
 
-    def _statics_with_examples(self, wording: Wording) -> Iterator[list[int]]:
-        yield wording.static(shipped_examples(wording.template))
-        for number in range(_EXAMPLE_SETS):
-            examples = draw_examples(
-                self._dataset,
-                users=self._users,
-                n=2 + number % (_MOST_EXAMPLES - 1),
-                seed=self._settings.seed + number,
-            )
-            yield wording.static(examples)
+        A branch ends with its answer, so that is read one token before the last, and the end of the
+        answer after the last.
+        """
+        device = self._reader.device
+        clicked = torch.from_numpy(np.concatenate([one.clicked for one in part])).to(device)
+        both = self._reader.next_token_logs(beginning, trees, before=1)
+        logs, after = both[: len(clicked)], both[len(clicked) :]
+        yes, no = (torch.logsumexp(logs[:, list(ids)], 1) for ids in wording.labels.spellings)
+        odds = yes - no + self._offsets(part).to(device)
+        target = clicked.to(odds.dtype)
+        click_loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            odds, target, reduction="none"
+        )
+        answer = torch.tensor(wording.answers, device=device)[clicked.long()]
+        language_loss = -logs.gather(1, answer[:, None])[:, 0]
+        end = wording.encoder.tokenizer.eos_token_id
+        if end is not None:
+            language_loss = language_loss - after[:, end]
+        mass = torch.logaddexp(yes, no).exp()
+        losses = click_loss + self._settings.language_weight * language_loss
+        return losses, (click_loss.detach().sum(), mass.detach().sum())
 
+    def _offsets(self, part: Sequence[WordedLesson]) -> torch.Tensor:
+        rows = np.concatenate([one.rows for one in part])
+        if self._offset is None:
+            return torch.zeros(len(rows))
+        drawn = np.where(rows >= 0, self._offset[rows], 0.0)
+        return torch.from_numpy(drawn.astype(np.float32))
 
-def _short_branches(tree: Tree, clicked: BoolArray) -> tuple[Tree, BoolArray]:
-    """The tree without its few widest branches, to whose width all others would be padded."""
-    keep = [k for k, branch in enumerate(tree.branches) if len(branch) <= _WIDEST_BRANCH]
-    return Tree(tree.trunk, [tree.branches[k] for k in keep]), clicked[keep]
+    def _looked(self, step: int) -> Quality | None:
+        """A look at the users kept out; keeps the weights if they are the best so far."""
+        if self._look is None:
+            return None
+        self._reader.network.eval()
+        quality, now = self._look(), self._now
+        if quality.log_loss < now.best_loss:
+            now.best_loss, now.best_step, now.worse = quality.log_loss, step, 0
+            self._best = {n: w.detach().cpu().clone() for n, w in self._weights.items()}
+        else:
+            now.worse += 1
+        return quality
+
+    def _restore_best(self) -> None:
+        with torch.no_grad():
+            for name, value in self._best.items():
+                self._weights[name].copy_(value)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        checkpoint.save(
+            weights={n: w.detach() for n, w in self._weights.items()},
+            best=self._best,
+            optimiser=self._optimiser,
+            standing={**vars(self._now), "losses": self._losses},
+        )
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        standing, self._best = checkpoint.load(self._weights, self._optimiser)
+        self._losses = standing.pop("losses")
+        self._now = _Standing(**standing)
 
 
 def _schedule(done: float, warm_up: float) -> float:
     """Share of the peak learning rate after a share of the steps."""
     if done < warm_up:
         return done / warm_up
+    if warm_up == 1:
+        return 1.0
     cosine = (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
     return 0.05 + 0.95 * cosine
 
 
-def _optimiser(network: Any, settings: TrainingSettings) -> torch.optim.Optimizer:
-    matrices = [p for p in network.parameters() if p.ndim >= 2]
-    rest = [p for p in network.parameters() if p.ndim < 2]
+def _optimiser(weights: dict[str, Any], settings: TrainingSettings) -> torch.optim.Optimizer:
+    matrices = [p for p in weights.values() if p.ndim >= 2]
+    rest = [p for p in weights.values() if p.ndim < 2]
     return torch.optim.AdamW(
         [
             {"params": matrices, "weight_decay": settings.weight_decay},
             {"params": rest, "weight_decay": 0.0},
         ],
-        lr=settings.learning_rate,
+        lr=settings.peak_rate,
         betas=(0.9, 0.98),
     )

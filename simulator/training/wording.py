@@ -1,19 +1,41 @@
-"""From a lesson to tokens, by the very template that the agent is asked with."""
+"""From a lesson to tokens, by the very template and encoder that the agent is asked with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from prompts import Example, ShownItem, Template
-from simulator.domain import Catalogue
+from simulator.domain import BoolArray, Catalogue, IntArray
+from simulator.engines.batches import batches_by_length
+from simulator.engines.encoding import Encoder
 from simulator.engines.labels import LabelTokens, label_tokens
-from simulator.training.branches import Tree
+from simulator.interfaces import Prompt
+from simulator.training.branches import Tree, grow_tree
 from simulator.training.lessons import Lesson
 
 Manner = Literal["plain", "strange titles", "no categories"]
+
+
+@dataclass(frozen=True, eq=False)
+class WordedLesson:
+    """A lesson in tokens.
+
+    Attributes:
+        tree: Its prompts.
+        clicked: What the user did, a row a branch, shape (k,).
+        rows: The branches' log rows, shape (k,).
+        too_long: Candidates left out, because their prompts do not fit into the model's window.
+    """
+
+    tree: Tree
+    clicked: BoolArray
+    rows: IntArray
+    too_long: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,74 +45,106 @@ class Wording:
     Attributes:
         template: What to say.
         catalogue: The items.
-        tokenizer: The pocket agent's.
+        encoder: The model's.
     """
 
     template: Template
     catalogue: Catalogue
-    tokenizer: Any
+    encoder: Encoder
 
-    @property
+    @cached_property
     def labels(self) -> LabelTokens:
         """The label tokens that the engines read, click first."""
-        words = self.template.labels
-        return label_tokens(self.tokens, (words.click, words.skip))
+        return label_tokens(self.encoder.tokenize, self.template.labels.pair)
 
-    @property
+    @cached_property
     def answers(self) -> tuple[int, int]:
         """The token that spells (skip, click) where the answer stands."""
-        # "Answer: yes" has a blank before the word, a full-width colon has none after it.
-        blank = " " if self.template.render_candidate(ShownItem("x")).endswith(":") else ""
-        words = self.template.labels
-        return self.tokens(blank + words.skip)[0], self.tokens(blank + words.click)[0]
+        # "Answer: yes" has a blank before the word; a full-width colon and a chat have none.
+        raw = not self.encoder.has_chat_template
+        blank = raw and self.template.render_candidate(ShownItem("x")).endswith(":")
+        click, skip = (ids[-1] if blank else ids[0] for ids in self.labels.spellings)
+        return skip, click
 
-    def tokens(self, text: str) -> list[int]:
-        """Token ids of a text, without special tokens."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+    @cached_property
+    def _items(self) -> list[ShownItem]:
+        return [
+            ShownItem(title, tuple(categories))
+            for title, categories in zip(
+                self.catalogue.titles, self.catalogue.categories, strict=True
+            )
+        ]
 
-    def static(self, examples: tuple[Example, ...] = ()) -> list[int]:
-        """The static part's tokens."""
-        return self.tokens(self.template.render_static(examples))
+    def static(self, examples: Sequence[Example] = ()) -> str:
+        """The static part's text."""
+        return self.template.render_static(examples)
 
-    def tree(
+    def word(
         self,
         lesson: Lesson,
+        static: str,
         *,
         manner: Manner = "plain",
         rng: np.random.Generator | None = None,
         with_answers: bool = False,
-    ) -> Tree:
-        """The history as trunk, each candidate as a branch.
+    ) -> WordedLesson | None:
+        """The lesson's prompts as a tree; None if none of them fits into the model's window.
 
         Args:
             lesson: What to word.
-            manner: "strange titles" gives every film another film's title and year, and keeps the
-                genres; "no categories" leaves the genres out.
+            static: The static part.
+            manner: "strange titles" gives every item another item's title, and keeps the
+                categories; "no categories" leaves those out.
             rng: Needed for strange titles.
             with_answers: Each branch ends with the token of the true answer.
         """
+        prompts = self.prompts(lesson, static, manner=manner, rng=rng)
+        encoded = self.encoder.encode(prompts)
+        keep = np.flatnonzero(self.encoder.window_failures(encoded, answer_tokens=1) == "")
+        if not len(keep):
+            return None
+        clicked = lesson.clicked[keep]
+        tails = [[self.answers[click]] for click in clicked.tolist()] if with_answers else []
+        tree = grow_tree([encoded[k] for k in keep.tolist()], tails)
+        return WordedLesson(tree, clicked, lesson.rows[keep], len(encoded) - len(keep))
+
+    def prompts(
+        self,
+        lesson: Lesson,
+        static: str,
+        *,
+        manner: Manner = "plain",
+        rng: np.random.Generator | None = None,
+    ) -> list[Prompt]:
+        """One prompt a candidate, as the agent renders it; arguments as of `word`."""
+        history, items = self._shown(lesson, manner, rng)
+        users = {
+            size: self.template.render_user(history[:size])
+            for size in dict.fromkeys(lesson.seen.tolist())
+        }
+        return [
+            Prompt(static, users[size], self.template.render_candidate(item))
+            for size, item in zip(lesson.seen.tolist(), items, strict=True)
+        ]
+
+    def _shown(
+        self, lesson: Lesson, manner: Manner, rng: np.random.Generator | None
+    ) -> tuple[list[ShownItem], list[ShownItem]]:
         rows = np.concatenate([lesson.history, lesson.items]).tolist()
-        owner = rows
+        shown = [self._items[row] for row in rows]
         if manner == "strange titles" and rng is not None:
-            owner = rng.permutation(len(self.catalogue))[rows].tolist()
-        shown = [
-            ShownItem(
-                self.catalogue.titles[title],
-                () if manner == "no categories" else tuple(self.catalogue.categories[row]),
-            )
-            for row, title in zip(rows, owner, strict=True)
-        ]
-        past, now = shown[: len(lesson.history)], shown[len(lesson.history) :]
-        texts = [
-            self.template.render_user(past),
-            *(self.template.render_candidate(item) for item in now),
-        ]
-        trunk, *branches = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        if with_answers:
-            answers = self.answers
-            branches = [
-                [*branch, answers[clicked]]
-                for branch, clicked in zip(branches, lesson.clicked.tolist(), strict=True)
+            owner = rng.permutation(len(self.catalogue))
+            shown = [
+                replace(item, title=self._items[owner[row]].title)
+                for row, item in zip(rows, shown, strict=True)
             ]
-        return Tree(trunk, branches)
+        elif manner == "no categories":
+            shown = [replace(item, categories=()) for item in shown]
+        return shown[: len(lesson.history)], shown[len(lesson.history) :]
+
+
+def in_parts(batch: Sequence[WordedLesson], most_tokens: int) -> Iterator[list[WordedLesson]]:
+    """A batch in parts of like shape, each of so many tokens at most, padding included."""
+    lengths = np.asarray([one.tree.size() for one in batch], dtype=np.int64)
+    for rows in batches_by_length(lengths, most_tokens):
+        yield [batch[row] for row in rows.tolist()]

@@ -1,0 +1,145 @@
+"""How fast does an agent learn? The packed pass beside a row a prompt, and beside the floor.
+
+    python -m evals.benchmarks.training_speed --data ml-100k
+    python -m evals.benchmarks.training_speed --base ./a-model --lora --seconds 60
+
+The same lessons, learnt from scratch (or from a base) for some seconds each way: users' prompts
+packed as trees, and one padded row a prompt, as a trainer that knows nothing of histories has it.
+Printed: decisions a second, tokens that go through the network for each, and the share of the
+floor, which is 6 operations for each parameter of the layers and each token (2 forwards, 4
+backwards) at the measured rate of a large matrix product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import torch
+
+from prompts import load_template, template_names
+from simulator.data import load_dataset
+from simulator.experiment.split import users_split
+from simulator.training import LoraSettings, NetworkSettings, TrainingSettings, with_no_clicks
+from simulator.training.base_model import half_precision, open_base
+from simulator.training.lesson_plan import LessonPlan
+from simulator.training.reading import Reader
+from simulator.training.trainer import Progress, Trainer
+from simulator.training.wording import Wording
+
+_MATRIX = {"cpu": 1_024, "cuda": 8_192}
+
+
+class _TimeIsUp(Exception):
+    """Ends a measurement."""
+
+
+@dataclass(frozen=True)
+class _Measured:
+    decisions: int
+    tokens: int
+    seconds: float
+
+
+def main() -> None:
+    """Measure both ways and print."""
+    asked = _arguments()
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    load = os.getloadavg()[0]
+    settings = TrainingSettings(
+        epochs=1_000,  # time ends it
+        base=asked.base,
+        lora=LoraSettings() if asked.lora else None,
+        window=tuple(asked.window) if asked.window else None,
+        stop_share=0.0,
+        batch_tokens=asked.batch_tokens,
+        network=NetworkSettings(
+            hidden=asked.hidden, layers=asked.layers, feed_forward=2 * asked.hidden
+        ),
+    )
+    print(f"{asked.data}, {asked.base}, {torch.get_num_threads()} threads, load {load:.2f} before")
+    rates = {}
+    for name, packed in (("packed", True), ("a row a prompt", False)):
+        reader, measured = _measure(settings, asked.data, asked.seconds, packed=packed)
+        rates[name] = measured.decisions / measured.seconds
+        floor = _floor(reader, measured)
+        print(
+            f"{name:15}{rates[name]:9,.1f} decisions/s  "
+            f"{measured.tokens / measured.decisions:7.1f} tokens a decision  "
+            f"{floor:6.1%} of the floor"
+        )
+    print(f"packed / a row a prompt: {rates['packed'] / rates['a row a prompt']:.2f}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", default="demo")
+    parser.add_argument("--base", default="scratch")
+    parser.add_argument("--lora", action="store_true")
+    parser.add_argument("--window", type=int, nargs=2, metavar=("WINDOW", "DROP"))
+    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--batch-tokens", type=int, default=TrainingSettings().batch_tokens)
+    parser.add_argument("--seconds", type=float, default=30, help="each way")
+    parser.add_argument("--threads", type=int, default=0)
+    return parser.parse_args()
+
+
+def _measure(
+    settings: TrainingSettings, name: str, seconds: float, *, packed: bool
+) -> tuple[Reader, _Measured]:
+    data = load_dataset(name)
+    users, _ = users_split(data)
+    log = with_no_clicks(data, users, settings.negatives, seed=settings.seed)
+    own = f"{data.catalogue.domain}/click-en"
+    template = load_template(own if own in template_names() else "general/click-en")
+    if settings.window is not None:
+        template = template.with_history(*settings.window)
+    base = open_base(settings, data.catalogue, [template])
+    reader = Reader(base.network, packed=packed, precision=half_precision(base.network.device))
+    wording = Wording(template, data.catalogue, base.encoder)
+    plan = LessonPlan([wording], log.data, users, settings)
+    trainer = Trainer(reader, plan, settings, offset=log.offset)
+    trainer.rehearse()
+    found: list[Progress] = []
+
+    def clock(now: Progress) -> None:
+        found.append(now)
+        if now.seconds >= seconds:
+            raise _TimeIsUp
+
+    with suppress(_TimeIsUp):
+        trainer.train(clock)
+    outcome = trainer.outcome
+    return reader, _Measured(outcome.decisions, outcome.tokens, found[-1].seconds)
+
+
+def _floor(reader: Reader, measured: _Measured) -> float:
+    """Share of the machine's matrix rate that the layers' products alone come to."""
+    network = reader.network
+    outside = {*network.get_input_embeddings().parameters()}
+    outside |= {*network.get_output_embeddings().parameters()}
+    layers = sum(weight.numel() for weight in network.parameters() if weight not in outside)
+    needed = 6 * layers * measured.tokens / _matrix_rate(reader)
+    return float(needed / measured.seconds)
+
+
+def _matrix_rate(reader: Reader) -> float:
+    """Operations a second in a large product of the precision in use, the best of five."""
+    size = _MATRIX[reader.device.type]
+    precision = half_precision(reader.device) or torch.float32
+    left, right = torch.randn(2, size, size, device=reader.device, dtype=precision)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        (left @ right)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+if __name__ == "__main__":
+    main()

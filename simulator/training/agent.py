@@ -1,0 +1,271 @@
+"""From a data set's log to a folder that any engine loads: an agent that has learnt its users."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from prompts import Template, load_template, template_names
+from simulator.clicks.calibration import (
+    AskedAgent,
+    FittedCalibration,
+    Origin,
+    Platt,
+    save_calibration,
+)
+from simulator.domain import Dataset, IntArray
+from simulator.engines.hub import load_causal_model, revision_of
+from simulator.engines.models import resolve_model
+from simulator.files import write_text
+from simulator.manifest import data_sha256
+from simulator.training.base_model import BaseModel, half_precision, open_base, save_model
+from simulator.training.checkpoint import Checkpoint
+from simulator.training.checks import (
+    REPORT,
+    check_folder,
+    check_log,
+    kept_out,
+    memory_errors,
+    training_users,
+)
+from simulator.training.evaluation import Quality
+from simulator.training.lesson_plan import LessonPlan
+from simulator.training.looking import Look
+from simulator.training.model_card import model_card
+from simulator.training.negatives import TrainingLog, with_no_clicks
+from simulator.training.reading import Reader
+from simulator.training.report import TrainingReport
+from simulator.training.settings import TrainingSettings
+from simulator.training.through_trl import train_through_trl
+from simulator.training.trainer import Outcome, Progress, Trainer
+from simulator.training.wording import Wording
+
+CALIBRATION = "calibration.json"
+"""The name of the calibration's file beside a trained model."""
+TEMPLATE = "template.j2"
+
+_LOOKED_AT = 6_000
+"""Exposures of the users kept out that are enough to tell whether training still helps."""
+
+
+def train_agent(
+    settings: TrainingSettings,
+    data: Dataset,
+    out: Path,
+    *,
+    split: tuple[IntArray, IntArray],
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainingReport:
+    """Train an agent on the log of the training users, and write it.
+
+    Each decision is learnt from the prompt that it will be asked with: the same template, the
+    history of its moment, the model's own chat format. A user's prompts go through the network as
+    one tree, so that a history is computed once. If `out` holds a checkpoint of the same training,
+    that is gone on with, and ends in the very same weights on the same machine.
+
+    Args:
+        settings: What to start from and how to go on.
+        data: With a log of clicks and no-clicks, or without one; then no-clicks are drawn.
+        out: Folder of the new model: weights, tokenizer, template, calibration.json, model card,
+            training.json.
+        split: Training users, and those held out for evaluation, who must not be among them;
+            `simulator.experiment.split.users_split` has those that every evaluation holds out.
+        say: Told what is going on, a line at a time.
+        progress: Called after each step.
+
+    Raises:
+        ConfigError: If users are in both parts of the split, the folder holds another training, or
+            a setting is out of range.
+        DataError: If the log of the training users has clicks only, or no-clicks only.
+        EngineError: If the base cannot be loaded, or memory does not suffice.
+        LabelError: If the template's labels are not single tokens of the base.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    check_folder(out)
+    users = training_users(data, split)
+    learners, stoppers = kept_out(users, settings)
+    log = with_no_clicks(data, users, settings.negatives, seed=settings.seed)
+    check_log(log.data, learners, stoppers)
+    templates = _templates(settings, data)
+    base = open_base(settings, data.catalogue, templates)
+    wordings = [Wording(template, data.catalogue, base.encoder) for template in templates]
+    for wording in wordings:
+        _ = wording.labels  # raises where they are no tokens
+    plan = LessonPlan(wordings, log.data, learners, settings)
+    checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
+    reader = Reader(
+        base.network,
+        packed=None if settings.loss == "bce" else False,
+        precision=half_precision(base.network.device),
+    )
+    for line in _facts(base, log, learners, stoppers):
+        say(line)
+    if not reader.packed and settings.loss == "bce":
+        say(f"{base.name} reads whole prompts only, so each candidate's history is computed anew")
+    ask = _Asking(wordings[0], log, stoppers, settings.batch_tokens)
+    with memory_errors(settings):
+        if settings.loss == "bce":
+            look = partial(ask.quality, reader) if len(stoppers) else None
+            trainer = Trainer(
+                reader, plan, settings, offset=log.offset, look=look, checkpoint=checkpoint
+            )
+            mass = trainer.rehearse()
+            say(f"rehearsed a step: it fits; the labels hold {mass:.0%} of the probability so far")
+            outcome = trainer.train(progress)
+        else:
+            outcome = train_through_trl(base.trained, plan, settings, progress)
+        reader.give_back()
+        save_model(base, out)
+        # What is written is looked at: rounded, merged and loaded as an engine loads it.
+        seen = ask.written(out, base.network.device) if len(stoppers) else None
+    write_text(out / TEMPLATE, templates[0].text)
+    if seen is not None and log.offset is None:
+        calibration = Platt.fit(seen.probability, seen.clicked)
+        fitted = FittedCalibration(calibration, _origin(log, seen, templates[0], out))
+        save_calibration(out / CALIBRATION, fitted)
+    report = _report(settings, log, base, reader, templates, learners, stoppers, outcome, seen)
+    write_text(out / "README.md", model_card(report))
+    write_text(out / REPORT, json.dumps(asdict(report), indent=2) + "\n")
+    checkpoint.remove()
+    return report
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """How the users kept out are asked."""
+
+    wording: Wording
+    log: TrainingLog
+    users: IntArray
+    batch_tokens: int
+
+    def quality(self, reader: Reader) -> Quality:
+        """A look on the way; enough of them to tell whether training still helps."""
+        return self._look(reader, _LOOKED_AT).quality
+
+    def written(self, out: Path, device: torch.device) -> Look:
+        """A look at all of them by the model as it was written."""
+        network = load_causal_model(resolve_model(out), dtype=torch.float32)
+        return self._look(Reader(network.to(device).eval(), packed=None), None)
+
+    def _look(self, reader: Reader, most: int | None) -> Look:
+        return Look.at(
+            reader, self.wording, self.log, self.users, batch_tokens=self.batch_tokens, most=most
+        )
+
+
+def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:
+    own = f"{data.catalogue.domain}/click-en"
+    auto = own if own in template_names() else "general/click-en"
+    named = [load_template(auto if name == "auto" else name) for name in settings.templates]
+    if settings.window is None:
+        return named
+    return [template.with_history(*settings.window) for template in named]
+
+
+def _digest(
+    settings: TrainingSettings,
+    log: TrainingLog,
+    users: IntArray,
+    base: BaseModel,
+    templates: list[Template],
+) -> str:
+    """Of everything that decides the weights."""
+    chosen = {k: v for k, v in asdict(settings).items() if k not in ("checkpoint_steps",)}
+    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
+    digest.update(base.revision.encode() + data_sha256(log.data).encode())
+    for template in templates:
+        digest.update(template.sha256.encode())
+    assert log.data.log is not None
+    shown = log.data.log
+    for column in (users, shown.user, shown.item, shown.time, shown.clicked):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def _facts(
+    base: BaseModel, log: TrainingLog, learners: IntArray, stoppers: IntArray
+) -> Iterator[str]:
+    yield (
+        f"{base.name}: {base.parameters / 1e6:.2f} M parameters on {base.network.device.type}; "
+        f"no-clicks: {log.no_clicks}; {len(learners):,} users to learn from, "
+        f"{len(stoppers):,} to stop by"
+    )
+    if not base.encoder.has_chat_template and base.revision:
+        yield f"{base.name} has no chat template: prompts are raw text, as at inference"
+
+
+def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Origin:
+    static = template.render_static()
+    return Origin(
+        data=log.data.name,
+        data_sha256=data_sha256(log.data),
+        split="training users kept out to stop by",
+        exposures=len(seen.clicked),
+        users=len(np.unique(seen.user)),
+        agent=AskedAgent(
+            model=str(out),
+            model_revision=revision_of(out),
+            template=template.name,
+            template_version=template.version,
+            template_sha256=template.sha256,
+            examples=0,
+            static_sha256=hashlib.sha256(static.encode()).hexdigest(),
+        ),
+    )
+
+
+def _report(
+    settings: TrainingSettings,
+    log: TrainingLog,
+    base: BaseModel,
+    reader: Reader,
+    templates: list[Template],
+    learners: IntArray,
+    stoppers: IntArray,
+    outcome: Outcome,
+    seen: Look | None,
+) -> TrainingReport:
+    assert log.data.log is not None
+    rows = int(np.isin(log.data.log.user, learners).sum())
+    drawn = log.offset is not None
+    asked = outcome.decisions + outcome.too_long
+    return TrainingReport(
+        settings=settings,
+        data=log.data.name,
+        data_sha256=data_sha256(log.data),
+        base_revision=base.revision,
+        templates=tuple(template.name for template in templates),
+        no_clicks=log.no_clicks,
+        users=len(learners),
+        decisions=rows,
+        stop_users=len(stoppers),
+        stop=None if seen is None else seen.quality,
+        calibrated=None if seen is None or drawn else seen.cross_calibrated(settings.seed),
+        smallest_mass=None if seen is None else float(seen.mass.min()),
+        parameters=base.parameters,
+        steps=outcome.steps,
+        best_step=outcome.best_step,
+        epochs=outcome.decisions / max(rows, 1),
+        too_long=outcome.too_long / max(asked, 1),
+        seconds=outcome.seconds,
+        decisions_per_second=outcome.decisions / max(outcome.seconds, 1e-9),
+        packed=reader.packed,
+        click_loss=_tenths(outcome.click_loss),
+    )
+
+
+def _tenths(values: tuple[float, ...]) -> tuple[float, ...]:
+    parts = np.array_split(np.asarray(values), min(10, len(values)))
+    return tuple(round(float(part.mean()), 4) for part in parts)
