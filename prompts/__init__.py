@@ -3,6 +3,8 @@
 from prompts.example_files import example_names, load_examples, shipped_examples
 from prompts.examples import Example, draw_examples
 from prompts.front_matter import FrontMatter, HistoryWindow, Labels
+from prompts.persona import Leaning, Persona
+from prompts.personas import Personas
 from prompts.quoting import ShownItem
 from prompts.renderer import PromptRenderer
 from prompts.template import Template, load_template, template_names
@@ -12,6 +14,9 @@ __all__ = [
     "FrontMatter",
     "HistoryWindow",
     "Labels",
+    "Leaning",
+    "Persona",
+    "Personas",
     "PromptRenderer",
     "ShownItem",
     "Template",

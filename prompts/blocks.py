@@ -20,7 +20,7 @@ from simulator.errors import PromptError
 
 VARIABLES: Mapping[str, frozenset[str]] = {
     "static": frozenset({"examples", "labels"}),
-    "user": frozenset({"history", "labels"}),
+    "user": frozenset({"history", "labels", "persona"}),
     "candidate": frozenset({"item", "labels"}),
 }
 """The blocks, in the order of a prompt, and what each may mention."""

@@ -18,6 +18,7 @@ from prompts.front_matter import (
     split_front_matter,
     with_fields,
 )
+from prompts.persona import Persona
 from prompts.quoting import ShownItem
 from simulator.errors import PromptError, UnknownNameError
 
@@ -179,9 +180,13 @@ class Template:
         )
         return self.blocks.render("static", examples=shown, **self._everywhere)
 
-    def render_user(self, history: Sequence[ShownItem]) -> str:
-        """The part that is the same for all candidates of a history (oldest first, windowed)."""
-        return self.blocks.render("user", history=self._shown(history), **self._everywhere)
+    def render_user(self, history: Sequence[ShownItem], persona: Persona | None = None) -> str:
+        """The part that is the same for all candidates of a history (oldest first, windowed).
+
+        Path templates are told of no persona.
+        """
+        told = {"persona": persona} if self.steps is None else {}
+        return self.blocks.render("user", history=self._shown(history), **told, **self._everywhere)
 
     def render_candidate(self, item: ShownItem) -> str:
         """The item and the question, without white space at the end.
