@@ -6,10 +6,27 @@ The command line prints the message of any `NudgesimError` without a traceback a
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
 _MOST_NAMES = 30
+_LONGEST = 80
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, _LONGEST, _LONGEST, _LONGEST
+
+
+def excerpt(value: object) -> str:
+    """What was found, as an error message shows it: quoted, and never long.
+
+    Args:
+        value: Anything that a file may hold, however large or deep.
+    """
+    try:
+        return _SHORT.repr(value)
+    except ValueError:
+        # Python writes no whole number of more than some thousand digits.
+        return "a number of thousands of digits"
 
 
 class NudgesimError(Exception):
@@ -25,11 +42,17 @@ class UnknownNameError(NudgesimError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        # Long names come from files that are something else, and comparing them takes long.
+        short = [other for other in names if len(other) <= _LONGEST]
+        close = difflib.get_close_matches(name[:_LONGEST], short, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        shown = ", ".join(names[:_MOST_NAMES]) or "none"
+        shown = ", ".join(_cut(other) for other in names[:_MOST_NAMES]) or "none"
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        super().__init__(f"Unknown {kind} {name!r}.{hint} Known: {shown}{more}.")
+        super().__init__(f"Unknown {kind} {excerpt(name)}.{hint} Known: {shown}{more}.")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
 
 
 class DataError(NudgesimError):
@@ -47,7 +70,7 @@ class DataError(NudgesimError):
         if line is not None:
             place += f", line {line}" if place else f"line {line}"
         if column is not None:
-            place += f", column {column!r}" if place else f"column {column!r}"
+            place += f", column {excerpt(column)}" if place else f"column {excerpt(column)}"
         super().__init__(f"{place}: {message}" if place else message)
 
 
@@ -94,6 +117,10 @@ class BudgetSpentError(NudgesimError):
             f"{what}, so the run stops here. Repeat the same command to go on: every answer that "
             "the decision cache holds is kept."
         )
+
+
+class NotWrittenError(NudgesimError, OSError):
+    """A file cannot be written: the disk is full, read-only, or its folder has gone."""
 
 
 class RunError(NudgesimError):

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from simulator.errors import NotWrittenError
+
+_CURES = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EFBIG: "Make room",
+    errno.EROFS: "Make it and its folder writable",
+    errno.EACCES: "Make it and its folder writable",
+    errno.EPERM: "Make it and its folder writable",
+    errno.ENOENT: "Its folder is gone: put it back",
+    errno.ENOTDIR: "Give it a folder: there is a file in the way",
+    errno.EEXIST: "Give it a folder: there is a file in the way",
+}
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; on success flush it and rename it over `path`."""
+    """Open a temporary file beside `path`; on success flush it and rename it over `path`.
+
+    Raises:
+        NotWrittenError: If the disk is full, read-only or gone; what was at `path` is still there.
+    """
     temporary = path.with_name(f".{path.name}{_ours(os.getpid())}")
     try:
         with temporary.open("wb") as file:
@@ -20,8 +39,25 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary)):
+            raise  # about another file, which the caller reads meanwhile
+        raise not_written(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # A read-only disk refuses even to delete what is not there.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def not_written(path: Path, error: OSError) -> NotWrittenError:
+    """What to raise when a file or folder cannot be written, with its cure."""
+    cure = _CURES.get(error.errno or 0, "See to the disk")
+    told = NotWrittenError(
+        f"{path} cannot be written: {error.strerror or error}. {cure}, and repeat the command: "
+        "what was finished before is kept."
+    )
+    told.errno = error.errno
+    return told
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from simulator.describe import describe
 from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray, Vectors
 from simulator.episodes import Episodes
+from simulator.errors import RunError
 from simulator.interfaces import (
     ClickModel,
     Learner,
@@ -23,6 +24,7 @@ from simulator.interfaces import (
 )
 from simulator.manifest import data_sha256, provenance
 from simulator.preference import FixedWeight
+from simulator.run_lock import only_writer
 from simulator.runlog import EPISODE_COLUMNS, Run, RunLog
 from simulator.shapes import RecommenderLike, as_recommender
 from simulator.showing import Draws, exposures, kept_weights
@@ -79,7 +81,9 @@ def simulate(
         ConfigError: If a setting is out of range or the recommender's answer is malformed.
         DataError: If a user has no history, or shapes disagree.
         UndecidedError: If a click model cannot decide and no fallback is declared.
-        RunError: If `out` holds another run.
+        RunError: If `out` holds another run, or another process plays one there; or if memory runs
+            out.
+        NotWrittenError: If the disk is full, read-only or gone.
     """
     if vectors is None:
         vectors = getattr(recommender, "vectors", None)
@@ -124,11 +128,10 @@ def simulate(
             **(config or {}),
         },
     }
-    return (
-        loop.run_in_memory(episodes, rounds, manifest)
-        if out is None
-        else loop.run_in(RunLog(out), episodes, rounds, manifest)
-    )
+    if out is None:
+        return loop.run_in_memory(episodes, rounds, manifest)
+    with only_writer(out):
+        return loop.run_in(RunLog(out), episodes, rounds, manifest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +185,22 @@ class _Loop:
         return Run.load(log.path)
 
     def round(self, episodes: Episodes, number: int) -> pd.DataFrame:
-        """One round of all episodes, block by block."""
+        """One round of all episodes, block by block.
+
+        Raises:
+            RunError: If memory runs out.
+        """
+        try:
+            return self._round(episodes, number)
+        except MemoryError as error:
+            raise RunError(
+                f"Memory ran out in round {number} ({str(error) or 'no more of it'}). Free some, "
+                "or give `simulate` a smaller block_size: the run then goes on after its last "
+                "whole round. Or play fewer users, or on more machines (--cluster ray), in another "
+                "--out."
+            ) from error
+
+    def _round(self, episodes: Episodes, number: int) -> pd.DataFrame:
         began = time.perf_counter()
         if number > 1 and isinstance(self.recommender, Learner):
             self.recommender.learn(*episodes.past())

@@ -9,11 +9,10 @@ import typer
 
 from simulator.cli import agent, cache, compare, data, demo, models, prompts, reproduce, run, serve
 from simulator.cli.console import errors
+from simulator.cli.stopping import CTRL_C, STOPPED, stopped_by_signals
 from simulator.errors import BudgetSpentError, NudgesimError
 
 _BUDGET_SPENT = 3
-_STOPPED = 130
-"""The exit code of a command that Ctrl-C has ended."""
 
 app = typer.Typer(
     name="nudgesim",
@@ -35,11 +34,20 @@ app.command(name="serve")(serve.serve)
 
 
 def main() -> None:
-    """Run the command; a user's error is one message and exit code 2, never a traceback."""
+    """Run the command; a user's error is one message and exit code 2, never a traceback.
+
+    Exit codes: 0 done; 2 an error; 3 a budget is spent; 130, 143 and 129 stopped by Ctrl-C, SIGTERM
+    and SIGHUP. After 2, 3 and the last three the same command goes on with a run.
+    """
     # Tokenizers warn when a process that used their threads forks, as vLLM does; torch's C++ side
     # reads its level once, on import.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    with stopped_by_signals():
+        _run()
+
+
+def _run() -> None:
     try:
         app()
     except BudgetSpentError as stop:
@@ -54,9 +62,13 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         errors.print(f"{where}{error.strerror or error}", markup=False, soft_wrap=True)
         sys.exit(2)
+    except MemoryError as error:
+        errors.print(f"Out of memory. {error}".strip(), markup=False, soft_wrap=True)
+        sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer itself turns Ctrl-C into a silent exit.
-        if isinstance(end, SystemExit) and end.code != _STOPPED:
+        code = end.code if isinstance(end, SystemExit) else CTRL_C
+        if code not in STOPPED:
             raise
         errors.print("Stopped. To go on with a run after its last whole round, repeat its command.")
-        sys.exit(_STOPPED)
+        sys.exit(code)

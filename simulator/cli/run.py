@@ -14,6 +14,7 @@ from simulator.config import RunConfig
 from simulator.engines.limited import NO_LIMIT, Budget
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.experiment import World, build_world, forecast, make_agent, run_experiment
+from simulator.run_lock import only_writer
 from simulator.runlog import Run, RunLog
 
 
@@ -116,7 +117,8 @@ def run(
     """Let users live with a recommender, round after round.
 
     A run that was stopped or killed goes on when its command is repeated, and ends as if nothing
-    had happened. Exit code 3: the budget of --max-tokens or --max-hours is spent.
+    had happened; two at a time on one directory are refused. Exit codes: 2 an error, 3 the budget
+    of --max-tokens or --max-hours is spent, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
         nudgesim run --out runs/agent --data demo --clicks agent
@@ -173,28 +175,35 @@ def run(
             "--max-tokens and --max-hours limit what the agent spends; with --clicks distribution "
             "leave them out."
         )
-    world = build_world(settings, say)
-    rounds_done = len(RunLog(out).finished_rounds())
     if dry_run:
-        expected = forecast(settings, say, world=world, rounds_done=rounds_done)
-        show_forecast(expected, price, cached_price)
+        rounds_done = len(RunLog(out).finished_rounds())
+        show_forecast(forecast(settings, say, rounds_done=rounds_done), price, cached_price)
         return
-    total = (settings.rounds - rounds_done) * len(world.users) * len(world.targets)
-    title = f"{settings.recommender}, {settings.clicks} clicks"
-    if cluster is not None:
-        with decisions_bar(title, total) as progress:
-            done = run_on_cluster(
-                settings,
-                out,
-                workers=workers,
-                budget=budget,
-                say=say,
-                progress=progress,
-                world=world,
-            )
-    else:
-        done = _run_here(settings, out, world, budget, title, total)
+    # Before anything is trained or started, so that a second run is refused at once.
+    with only_writer(out):
+        done = _play(settings, out, cluster is not None, workers, budget)
     show_outcome(done, out)
+
+
+def _play(
+    settings: RunConfig, out: Path, on_cluster: bool, workers: int | None, budget: Budget
+) -> Run:
+    world = build_world(settings, say)
+    rounds_left = settings.rounds - len(RunLog(out).finished_rounds())
+    total = rounds_left * len(world.users) * len(world.targets)
+    title = f"{settings.recommender}, {settings.clicks} clicks"
+    if not on_cluster:
+        return _run_here(settings, out, world, budget, title, total)
+    with decisions_bar(title, total) as progress:
+        return run_on_cluster(
+            settings,
+            out,
+            workers=workers,
+            budget=budget,
+            say=say,
+            progress=progress,
+            world=world,
+        )
 
 
 def _run_here(

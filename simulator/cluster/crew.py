@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import socket
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -87,6 +89,8 @@ def connected(address: str | None) -> Iterator[Any]:
     # by another road, which has no public switch (this one is that of Ray's own debugger).
     printing = ray._private.worker
     printing._worker_logs_enabled = False
+    # Ray takes SIGTERM for itself, and a command has its own way of ending.
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address,
@@ -95,6 +99,8 @@ def connected(address: str | None) -> Iterator[Any]:
             # Of a cluster that is started here, not of one that is joined.
             **({} if place else {"include_dashboard": False}),
         )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_terminate)
         yield ray
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RaySystemError) as error:
         if ray.is_initialized():

@@ -23,6 +23,7 @@ from simulator.errors import BudgetSpentError, FailureCeilingError, RunError
 from simulator.experiment import Experiment, World
 from simulator.experiment.world import Say
 from simulator.manifest import data_sha256
+from simulator.run_lock import only_writer
 from simulator.runlog import Run, RunLog
 from simulator.session import Progress
 
@@ -73,23 +74,25 @@ def run_on_cluster(
     Raises:
         MissingExtraError: If Ray is not installed.
         ClusterError: If the cluster cannot be reached, or loses its workers again and again.
-        NudgesimError: Whatever keeps the run from being played; finished shards stay finished.
+        NudgesimError: Whatever keeps the run from being played, such as another process that plays
+            it; finished shards stay finished.
     """
     log, store = RunLog(out), ShardStore(out)
-    experiment = Experiment.prepare(config, say, world)
-    done = len(log.finished_rounds())
-    if done < config.rounds:
-        if done:
-            raise RunError(
-                f"{out} holds {done} rounds of a run on one machine; finish it without --cluster, "
-                "or choose another --out."
-            )
-        with connected(address) as ray:
-            _play(ray, experiment, out, Crew.of(ray, config, workers), budget, say, progress)
-    _require_same(experiment, log)
-    store.remove()
-    run = Run.load(out)
-    log.write_json("summary.json", summarise(run))
+    with only_writer(out):
+        experiment = Experiment.prepare(config, say, world)
+        done = len(log.finished_rounds())
+        if done < config.rounds:
+            if done:
+                raise RunError(
+                    f"{out} holds {done} rounds of a run on one machine; finish it without "
+                    "--cluster, or choose another --out."
+                )
+            with connected(address) as ray:
+                _play(ray, experiment, out, Crew.of(ray, config, workers), budget, say, progress)
+        _require_same(experiment, log)
+        store.remove()
+        run = Run.load(out)
+        log.write_json("summary.json", summarise(run))
     return run
 
 

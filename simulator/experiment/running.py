@@ -17,6 +17,7 @@ from simulator.experiment.agents import make_agent, start_engine
 from simulator.experiment.parts import make_distribution, make_evolution, make_recommender
 from simulator.experiment.world import Say, World, build_world
 from simulator.interfaces import ClickModel, Engine, PreferenceEvolution, Recommender
+from simulator.run_lock import only_writer
 from simulator.runlog import Run, RunLog
 from simulator.session import Progress, simulate
 
@@ -168,16 +169,17 @@ def run_experiment(
     Raises:
         NudgesimError: Whatever keeps the run from being played; what is done stays done.
     """
-    experiment = Experiment.prepare(config, say, world)
-    own = agent
-    if config.clicks == "agent" and own is None:
-        own = make_agent(config.agent, experiment.world.data, config.seed, say)
-    try:
-        run = experiment.play(own, out=out, say=say, progress=progress)
-    finally:
-        if own is not None and agent is None:
-            own.close()
-    RunLog(out).write_json("summary.json", summarise(run))
+    with only_writer(out):
+        experiment = Experiment.prepare(config, say, world)
+        own = agent
+        if config.clicks == "agent" and own is None:
+            own = make_agent(config.agent, experiment.world.data, config.seed, say)
+        try:
+            run = experiment.play(own, out=out, say=say, progress=progress)
+        finally:
+            if own is not None and agent is None:
+                own.close()
+        RunLog(out).write_json("summary.json", summarise(run))
     return run
 
 
