@@ -1,8 +1,7 @@
 """A template's three Jinja blocks: compiled in a sandbox, checked before the first prompt.
 
-The sandbox sees no files, no Python internals and nothing random. What each block may mention is
-fixed, since the three parts differ in how often they change: a history in the static part would
-make every prompt new to a prefix cache.
+What each block may mention is fixed, since the three parts differ in how often they change: a
+history in the static part would make every prompt new to a prefix cache.
 """
 
 from __future__ import annotations
@@ -10,13 +9,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from types import TracebackType
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from prompts.charges import put_charges, refusals
+from prompts.sandbox import TemplateEnvironment
 from simulator.errors import PromptError
+
+MOST_SOURCE = 100_000
+"""Characters of a template; more would take seconds to compile."""
+MOST_CHARACTERS = 1_000_000
+"""Of what a block may say; past the windows of models."""
+_MESSAGE = 300
+_PIECES = 1_024
+"""Joined at a time."""
 
 VARIABLES: Mapping[str, frozenset[str]] = {
     "static": frozenset({"examples", "labels"}),
@@ -33,20 +42,6 @@ PATH_VARIABLES: Mapping[str, frozenset[str]] = {
 """The same for templates that ask for a path; `item` is the target."""
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        loader=None,
-    )
-    # The same prompt twice must be the same text.
-    del environment.globals["lipsum"], environment.filters["random"]
-    return environment
-
-
 class Blocks:
     """The compiled blocks of one template.
 
@@ -56,9 +51,9 @@ class Blocks:
         variables: What each block may mention; the blocks of a click template by default.
 
     Raises:
-        PromptError: On a syntax error, a missing or additional block, text outside the blocks, or
-            a variable that a block does not have; names the file, the line and, where something
-            is in the line that can be pointed at, the column.
+        PromptError: On a syntax error, a missing or additional block, text outside the blocks, a
+            tag that no prompt needs, or a variable that a block does not have; names the file, the
+            line and, where something is in the line that can be pointed at, the column.
     """
 
     def __init__(
@@ -67,40 +62,72 @@ class Blocks:
         self._place = place
         self._lines = re.split(r"\r\n|\r|\n", source)
         self._variables = variables
-        environment = _environment()
+        environment = TemplateEnvironment()
+        if len(source) > MOST_SOURCE:
+            raise PromptError(
+                f"{place}: the template has {len(source):,} characters; {MOST_SOURCE:,} is the "
+                "most. What is long belongs into few-shot examples."
+            )
         try:
             tree = environment.parse(source)
             self._check_layout(tree)
+            self._lines_of_blocks = {b.name: b.lineno for b in tree.find_all(nodes.Block)}
             for block in tree.find_all(nodes.Block):
                 self._check_variables(block, environment)
-            self._template = environment.from_string(source)
+            put_charges(tree)
+            tree.set_environment(environment)
+            self._template = environment.from_string(tree)
+            self._globals = dict(self._template.globals)
         except jinja2.TemplateSyntaxError as error:
-            message = str(error.message)
+            message = _clipped(str(error.message))
+            if message.startswith("No filter named"):
+                message += f" There are {', '.join(environment.filter_names)}."
             raise PromptError(f"{self._at(error.lineno, *_quoted(message))}: {message}") from error
+        except (RecursionError, SyntaxError, MemoryError, ValueError) as error:
+            raise PromptError(
+                f"{place}: the template nests its tags or brackets too deeply, or has a number too "
+                f"large to read; write it more simply ({_clipped(str(error))})."
+            ) from error
 
     def render(self, block: str, **variables: object) -> str:
         """The text of one block.
 
         Raises:
-            PromptError: If rendering fails; names the file, the line, the column where something
-                can be pointed at, and the variable.
+            PromptError: If rendering fails, costs too much, or says more than `MOST_CHARACTERS`;
+                names the file, the line, the column where something can be pointed at, and the
+                variable.
         """
         try:
-            context = self._template.new_context(variables)
-            return "".join(self._template.blocks[block](context))
+            context = self._template.new_context({**self._globals, **variables}, shared=True)
+            return self._joined(self._template.blocks[block](context), block)
         except (
             jinja2.TemplateError,
             ArithmeticError,
             AttributeError,
             LookupError,
+            MemoryError,
             RecursionError,
             TypeError,
             ValueError,
         ) as error:
-            message = str(error)
+            message = _clipped(str(error))
             place = self._at(self._line(error.__traceback__), *_quoted(message)[::-1])
             exists = _what_exists(message, variables)
             raise PromptError(f"{place}, block {block!r}: {message}{exists}") from error
+
+    def _joined(self, pieces: Iterator[str], block: str) -> str:
+        """The pieces as one text, measured before it is made."""
+        out: list[str] = []
+        characters = 0
+        while some := list(islice(pieces, _PIECES)):
+            characters += sum(map(len, some))
+            if characters > MOST_CHARACTERS:
+                raise PromptError(
+                    f"{self._at(self._lines_of_blocks[block])}, block {block!r}: it says more than "
+                    f"{MOST_CHARACTERS:,} characters; show fewer items, or shorten the loops."
+                )
+            out += some
+        return "".join(out)
 
     def _at(self, line: int, *words: str) -> str:
         """The file, the line, and the column of the first of the words that stands in a tag."""
@@ -124,20 +151,14 @@ class Blocks:
         return line
 
     def _check_layout(self, tree: nodes.Template) -> None:
-        for loading in tree.find_all(
-            (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-        ):
-            word = type(loading).__name__.removesuffix("Import").lower() or "import"
-            raise PromptError(
-                f"{self._at(loading.lineno, word)}: a template cannot load another file; "
-                "write its text here."
-            )
+        for line, word, why in refusals(tree):
+            raise PromptError(f"{self._at(line, word)}: {why}")
         names = [block.name for block in tree.find_all(nodes.Block)]
         if names != list(self._variables):
             raise PromptError(
                 f"{self._place}: the blocks must be {', '.join(self._variables)}, in this order, "
                 "each as {% block NAME %} ... {% endblock %}; found "
-                f"{', '.join(names) or 'none'}."
+                f"{_clipped(', '.join(names)) or 'none'}."
             )
         for node in tree.body:
             blank = isinstance(node, nodes.Output) and all(
@@ -161,9 +182,14 @@ class Blocks:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise PromptError(
-                f"{self._at(line, name)}: block {block.name!r} has no variable {name!r}.{hint} "
-                f"It has: {', '.join(sorted(known))}."
+                f"{self._at(line, name)}: block {block.name!r} has no variable "
+                f"{_clipped(name)!r}.{hint} It has: {', '.join(sorted(known))}."
             )
+
+
+def _clipped(message: str) -> str:
+    """A message that may quote the template, at a length for people."""
+    return message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]} …"
 
 
 def _quoted(message: str) -> list[str]:
