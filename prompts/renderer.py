@@ -12,11 +12,15 @@ from prompts.quoting import ShownItem
 from prompts.template import Template
 from prompts.window import windowed
 from simulator.domain import Catalogue, IntArray, Ragged
-from simulator.errors import DataError
+from simulator.errors import DataError, PromptError
 from simulator.interfaces import Prompt
 
-_MOST_HISTORIES = 32_768
-"""User parts remembered, about 2 KB each; once past it all are forgotten."""
+_REMEMBERED = 2**26
+"""Characters of user and of candidate parts remembered; once past it all are forgotten."""
+_PART = 500
+"""Characters that remembering a part costs beside its own."""
+_MOST_CHARACTERS = 2**29
+"""Of the distinct parts of one call: past it a template fills the memory, block after block."""
 
 
 class PromptRenderer:
@@ -24,7 +28,7 @@ class PromptRenderer:
 
     The static part is rendered when the renderer is made, the user part once for each distinct
     windowed history (who does not click keeps it), the candidate part once for each distinct item,
-    whose text is cleaned when it is first shown.
+    whose text is cleaned when it is first shown. Parts are remembered as long as there is room.
 
     Args:
         template: What to say.
@@ -48,6 +52,7 @@ class PromptRenderer:
         self.static = template.render_static(examples)
         self._candidates: dict[int, str] = {}
         self._histories: dict[tuple[int, ...], str] = {}
+        self._remembered = 0
 
     def render(self, history: Ragged, item: IntArray) -> list[Prompt]:
         """One prompt a row.
@@ -58,12 +63,16 @@ class PromptRenderer:
 
         Raises:
             DataError: If the lengths differ, or a row number is outside the catalogue.
-            PromptError: If a part cannot be rendered.
+            PromptError: If a part cannot be rendered, or all together take gigabytes.
         """
         if len(history) != len(item):
             raise DataError(f"{len(history)} histories for {len(item)} items; give one each.")
         self._check_rows(item, "item")
         self._check_rows(history.values, "history")
+        if self._remembered > _REMEMBERED:
+            self._histories.clear()
+            self._candidates.clear()
+            self._remembered = 0
         users = self._users(windowed(history, *self._window))
         return [
             Prompt(self.static, user, self._candidate(row))
@@ -85,22 +94,32 @@ class PromptRenderer:
 
     def _users(self, kept: Ragged) -> list[str]:
         """The user part of each row; equal histories share one string."""
-        if len(self._histories) > _MOST_HISTORIES:
-            self._histories.clear()
         rendered = self._histories
         values, offsets = kept.values.tolist(), kept.offsets.tolist()
         out = []
         for start, end in pairwise(offsets):
             key = tuple(values[start:end])
             if key not in rendered:
-                rendered[key] = self.template.render_user([self._item(row) for row in key])
+                items = [self._item(row) for row in key]
+                rendered[key] = self._counted(self.template.render_user(items))
             out.append(rendered[key])
         return out
 
     def _candidate(self, row: int) -> str:
         if row not in self._candidates:
-            self._candidates[row] = self.template.render_candidate(self._item(row))
+            said = self.template.render_candidate(self._item(row))
+            self._candidates[row] = self._counted(said)
         return self._candidates[row]
+
+    def _counted(self, part: str) -> str:
+        """A new part, its characters counted."""
+        self._remembered += _PART + len(part)
+        if self._remembered > _REMEMBERED + _MOST_CHARACTERS:
+            raise PromptError(
+                f"{self.template.path}: prompts of more than {_MOST_CHARACTERS:,} characters at "
+                "once; show fewer items, shorten the template's loops, or ask for fewer rows."
+            )
+        return part
 
     def _item(self, row: int) -> ShownItem:
         if row not in self._items:

@@ -10,7 +10,7 @@ import prompts.renderer as renderer_module
 from prompts import Example, PromptRenderer, ShownItem, Template, load_template, template_names
 from prompts.window import kept_from, windowed
 from simulator.domain import Catalogue, Ragged
-from simulator.errors import DataError
+from simulator.errors import DataError, PromptError
 
 
 def catalogue(n_items: int = 50, *, categories: tuple[str, ...] = ("Drama",)) -> Catalogue:
@@ -117,7 +117,7 @@ def test_every_part_is_rendered_once_for_its_matter(monkeypatch: pytest.MonkeyPa
 
 
 def test_forgotten_histories_are_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renderer_module, "_MOST_HISTORIES", 8)
+    monkeypatch.setattr(renderer_module, "_REMEMBERED", 8 * 600)
     renderer = PromptRenderer(load_template("movies/click-en"), catalogue())
     history, item = Ragged.from_rows([[row, 5] for row in range(50)]), np.arange(50)
     whole = PromptRenderer(load_template("movies/click-en"), catalogue()).render(history, item)
@@ -125,6 +125,16 @@ def test_forgotten_histories_are_rendered_again(monkeypatch: pytest.MonkeyPatch)
     for part in rows:
         assert renderer.render(history.take(part), item[part]) == [whole[row] for row in part]
         assert len(renderer._histories) <= 8 + len(part)
+
+
+def test_a_call_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = PromptRenderer(load_template("movies/click-en"), catalogue())
+    history, item = Ragged.from_rows([[row, 5] for row in range(50)]), np.arange(50)
+    monkeypatch.setattr(renderer_module, "_REMEMBERED", 1_000)
+    monkeypatch.setattr(renderer_module, "_MOST_CHARACTERS", 20_000)
+    with pytest.raises(PromptError, match=r"click-en\.j2: prompts of more than 20,000 characters"):
+        renderer.render(history, item)
+    assert len(renderer.render(history.take(np.arange(9)), item[:9])) == 9
 
 
 def test_twenty_thousand_prompts_take_seconds_at_most() -> None:
