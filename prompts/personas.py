@@ -8,7 +8,13 @@ answered as others do.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -16,6 +22,7 @@ from scipy.sparse import csr_matrix
 from prompts.persona import Leaning, Persona
 from prompts.quoting import CATEGORY_LENGTH, safe_text
 from simulator.domain import BoolArray, Catalogue, Dataset, FloatArray, IntArray
+from simulator.errors import DataError
 
 _DOUBT = 5.0
 """Items answered as others do that are added to what is known of a user, an item, a category."""
@@ -27,7 +34,7 @@ _SHARE = 0.25
 
 
 class Personas:
-    """The personas of a data set's users.
+    """The personas of a data set's users; nothing is counted before the first is asked for.
 
     Args:
         data: With a log of clicks and no-clicks, whose rows are described; without one the
@@ -49,71 +56,168 @@ class Personas:
         language: str = "en",
         words: Mapping[int, str] | None = None,
     ) -> None:
-        source = data.interactions if data.log is None else data.log
-        rows = np.arange(len(source.user)) if rows is None else np.asarray(rows)
-        rows = rows[np.lexsort((source.time[rows], source.user[rows]))]
         self.language = language
-        self._item, self._time = source.item[rows], source.time[rows]
-        self._ends = np.searchsorted(source.user[rows], np.arange(data.n_users + 1))
-        shown = np.bincount(self._item, minlength=data.n_items)
-        self._expected: FloatArray = np.empty(0)
-        self._surplus: FloatArray | None = None
-        if data.log is not None:
-            clicked = data.log.clicked[rows]
-            self._expected = _others(self._item, clicked, shown)
-            self._surplus = clicked - self._expected
-        self._names, self._kinds = _kinds(data.catalogue, shown)
-        self._usual = np.asarray((self._kinds.T @ shown) / max(1, len(rows))).ravel()
+        self._data = data
+        self._rows = rows
         self._words = dict(words or {})
+        self._statistics = cache(partial(_Statistics.of, data, rows))
+        self._facts = cache(partial(_facts, data, rows, self._words))
         self._known: dict[int, Persona] = {}
 
     def of(self, user: int) -> Persona:
-        """A user as all known rows tell; one without any is like the others."""
+        """A user as all known rows tell; one without any is like the others.
+
+        Raises:
+            DataError: If the data set has no such user.
+        """
         if user not in self._known:
-            self._known[user] = self._described(user, slice(*self._ends[user : user + 2]))
+            self._known[user] = self._described(user, self._statistics().rows_of(user))
         return self._known[user]
 
-    def before(self, user: int, time: int) -> Persona:
-        """A user as the rows strictly before a moment tell."""
-        start, end = self._ends[user : user + 2]
-        stop = start + np.searchsorted(self._time[start:end], time)
-        return self._described(user, slice(start, stop))
+    def before(self, user: int, time: int, share: float = 1.0) -> Persona:
+        """A user as the rows strictly before a moment tell, or the first `share` of these.
 
-    def _described(self, user: int, own: slice) -> Persona:
-        points = self._points(own)
-        order = np.argsort(-np.abs(points[: len(self._names)]), kind="stable")
-        rate, others = self._rates(own)
+        Raises:
+            DataError: If the data set has no such user.
+        """
+        own = self._statistics().rows_of(user, time)
+        return self._described(user, own[: int(len(own) * share)])
+
+    def told_by(self, user: int, rows: IntArray) -> Persona:
+        """A user as some of the known rows tell, shape (n,), all the user's own."""
+        return self._described(user, self._statistics().place[rows])
+
+    def by(self, rows: IntArray | None) -> Personas:
+        """The same users, described by other rows; all rows for None."""
+        return Personas(self._data, rows, language=self.language, words=self._words)
+
+    def told_in(self, language: str) -> Personas:
+        """The same personas in a language."""
+        if language == self.language:
+            return self
+        made = copy(self)
+        made.language, made._known = language, {}
+        return made
+
+    def facts(self) -> dict[str, Any]:
+        """What a manifest keeps: how many rows and words they were made from, and a digest."""
+        return dict(self._facts())
+
+    def _described(self, user: int, own: IntArray) -> Persona:
+        known = self._statistics()
+        names, points = known.names, known.points(own)
+        order = np.argsort(-np.abs(points[: len(names)]), kind="stable")
+        rate, others = known.rates(own)
         return Persona(
             language=self.language,
-            known=int(_ROUND[np.abs(_ROUND - len(self._item[own])).argmin()]),
+            known=int(_ROUND[np.abs(_ROUND - len(own)).argmin()]),
             click_rate=rate,
             others=others,
-            leanings=tuple(Leaning(self._names[k], int(points[k])) for k in order if points[k]),
+            leanings=tuple(Leaning(names[k], int(points[k])) for k in order if points[k]),
             little_known=int(points[-2]),
             new=int(points[-1]),
             words=self._words.get(user, ""),
         )
 
-    def _points(self, own: slice) -> IntArray:
+
+@dataclass(frozen=True, eq=False)
+class _Statistics:
+    """What n known rows tell, sorted by user and time.
+
+    Attributes:
+        item: Shape (n,).
+        time: Shape (n,).
+        place: Of each of the source's rows among these, shape (n_source,); -1 for the others.
+        ends: Where each user's rows begin and end, shape (n_users + 1,).
+        expected: P(click) by what others did with the item, shape (n,); empty without no-clicks.
+        surplus: What the user did above that, shape (n,); None without no-clicks.
+        names: The categories.
+        kinds: Which items are of them, of the little-known and of the new, (n_items, n_kinds).
+        usual: Share of all rows that is of each kind, shape (n_kinds,).
+    """
+
+    item: IntArray
+    time: IntArray
+    place: IntArray
+    ends: IntArray
+    expected: FloatArray
+    surplus: FloatArray | None
+    names: list[str]
+    kinds: csr_matrix
+    usual: FloatArray
+
+    @classmethod
+    def of(cls, data: Dataset, rows: IntArray | None) -> _Statistics:
+        source = data.interactions if data.log is None else data.log
+        rows = np.arange(len(source.user)) if rows is None else np.asarray(rows)
+        rows = rows[np.lexsort((source.time[rows], source.user[rows]))]
+        item = source.item[rows]
+        place = np.full(len(source.user), -1)
+        place[rows] = np.arange(len(rows))
+        shown = np.bincount(item, minlength=data.n_items)
+        expected: FloatArray = np.empty(0)
+        surplus: FloatArray | None = None
+        if data.log is not None:
+            clicked = data.log.clicked[rows]
+            expected = _others(item, clicked, shown)
+            surplus = clicked - expected
+        names, kinds = _kinds(data.catalogue, shown)
+        return cls(
+            item=item,
+            time=source.time[rows],
+            place=place,
+            ends=np.searchsorted(source.user[rows], np.arange(data.n_users + 1)),
+            expected=expected,
+            surplus=surplus,
+            names=names,
+            kinds=kinds,
+            usual=np.asarray((kinds.T @ shown) / max(1, len(rows))).ravel(),
+        )
+
+    def rows_of(self, user: int, time: int | None = None) -> IntArray:
+        """A user's rows, strictly before a time where one is given."""
+        if not 0 <= user < len(self.ends) - 1:
+            raise DataError(
+                f"There is no user {user} among the {len(self.ends) - 1} whose personas are known; "
+                "render with the personas of the data set that users were numbered for.",
+                column="user",
+            )
+        start, end = self.ends[user : user + 2].tolist()
+        if time is not None:
+            end = start + int(np.searchsorted(self.time[start:end], time))
+        return np.arange(start, end)
+
+    def points(self, own: IntArray) -> IntArray:
         """How a user differs in each kind of item, int64, shape (n_kinds,)."""
-        kinds = self._kinds[self._item[own]]
+        kinds = self.kinds[self.item[own]]
         count = np.asarray(kinds.sum(axis=0)).ravel()
-        if self._surplus is None:
-            n = kinds.shape[0]
-            return _percent((count - self._usual * n) / (n + _DOUBT))
+        if self.surplus is None:
+            return _percent((count - self.usual * len(own)) / (len(own) + _DOUBT))
         # Who takes little of anything has no distaste for every category.
-        surplus = self._surplus[own] - self._surplus[own].sum() / (len(self._item[own]) + _DOUBT)
+        surplus = self.surplus[own] - self.surplus[own].sum() / (len(own) + _DOUBT)
         return _percent((kinds.T @ surplus) / (count + _DOUBT))
 
-    def _rates(self, own: slice) -> tuple[int | None, int | None]:
+    def rates(self, own: IntArray) -> tuple[int | None, int | None]:
         """Clicks of 100 shown, the user's and those of others, as percentages."""
-        if self._surplus is None:
+        if self.surplus is None:
             return None, None
-        n = len(self._item[own])
-        mean = float(self._expected.mean()) if len(self._expected) else 0.5
-        others = (self._expected[own].sum() + _DOUBT * mean) / (n + _DOUBT)
-        rate = others + self._surplus[own].sum() / (n + _DOUBT)
+        n = len(own)
+        mean = float(self.expected.mean()) if len(self.expected) else 0.5
+        others = (self.expected[own].sum() + _DOUBT * mean) / (n + _DOUBT)
+        rate = others + self.surplus[own].sum() / (n + _DOUBT)
         return int(_percent(rate)), int(_percent(others))
+
+
+def _facts(data: Dataset, rows: IntArray | None, words: Mapping[int, str]) -> dict[str, Any]:
+    source = data.interactions if data.log is None else data.log
+    known = np.arange(len(source.user)) if rows is None else np.sort(rows)
+    digest = hashlib.sha256()
+    for column in (source.user, source.item, source.time):
+        digest.update(np.ascontiguousarray(column[known]).tobytes())
+    if data.log is not None:
+        digest.update(np.ascontiguousarray(data.log.clicked[known]).tobytes())
+    digest.update(json.dumps(sorted(words.items())).encode())
+    return {"rows": len(known), "words": len(words), "sha256": digest.hexdigest()}
 
 
 def _others(item: IntArray, clicked: BoolArray, shown: IntArray) -> FloatArray:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from prompts.examples import Example
+from prompts.personas import Personas
 from prompts.quoting import ShownItem
 from prompts.template import Template
 from prompts.window import windowed
@@ -21,6 +22,7 @@ _PART = 500
 """Characters that remembering a part costs beside its own."""
 _MOST_CHARACTERS = 2**29
 """Of the distinct parts of one call: past it a template fills the memory, block after block."""
+_NOBODY = -1
 
 
 class PromptRenderer:
@@ -29,11 +31,13 @@ class PromptRenderer:
     The static part is rendered when the renderer is made, the user part once for each distinct
     windowed history (who does not click keeps it), the candidate part once for each distinct item,
     whose text is cleaned when it is first shown. Parts are remembered as long as there is room.
+    Users with equal histories share a user part, unless the template shows personas.
 
     Args:
         template: What to say.
         catalogue: The items that rows number.
         examples: Few-shot examples for the static part.
+        personas: Of the users, where the template shows them; None shows none.
 
     Attributes:
         template: As given.
@@ -44,25 +48,33 @@ class PromptRenderer:
     """
 
     def __init__(
-        self, template: Template, catalogue: Catalogue, examples: Sequence[Example] = ()
+        self,
+        template: Template,
+        catalogue: Catalogue,
+        examples: Sequence[Example] = (),
+        *,
+        personas: Personas | None = None,
     ) -> None:
         self.template = template
+        self._personas = personas if template.mentions_persona else None
         self._catalogue = catalogue
         self._items: dict[int, ShownItem] = {}
         self.static = template.render_static(examples)
         self._candidates: dict[int, str] = {}
-        self._histories: dict[tuple[int, ...], str] = {}
+        self._users: dict[tuple[int, ...], str] = {}
         self._remembered = 0
 
-    def render(self, history: Ragged, item: IntArray) -> list[Prompt]:
+    def render(self, history: Ragged, item: IntArray, user: IntArray | None = None) -> list[Prompt]:
         """One prompt a row.
 
         Args:
             history: n rows of catalogue rows, oldest first, not windowed.
             item: The shown catalogue rows, shape (n,).
+            user: User rows of the personas' data set, shape (n,); needed where personas are shown.
 
         Raises:
-            DataError: If the lengths differ, or a row number is outside the catalogue.
+            DataError: If the lengths differ, a row number is outside the catalogue, or there is no
+                persona of a user.
             PromptError: If a part cannot be rendered, or all together take gigabytes.
         """
         if len(history) != len(item):
@@ -70,13 +82,13 @@ class PromptRenderer:
         self._check_rows(item, "item")
         self._check_rows(history.values, "history")
         if self._remembered > _REMEMBERED:
-            self._histories.clear()
+            self._users.clear()
             self._candidates.clear()
             self._remembered = 0
-        users = self._users(windowed(history, *self._window))
+        users = self._user_parts(windowed(history, *self._window), self._owners(user, len(item)))
         return [
-            Prompt(self.static, user, self._candidate(row))
-            for user, row in zip(users, item.tolist(), strict=True)
+            Prompt(self.static, part, self._candidate(row))
+            for part, row in zip(users, item.tolist(), strict=True)
         ]
 
     @property
@@ -92,16 +104,29 @@ class PromptRenderer:
                 column=column,
             )
 
-    def _users(self, kept: Ragged) -> list[str]:
-        """The user part of each row; equal histories share one string."""
-        rendered = self._histories
+    def _owners(self, user: IntArray | None, n: int) -> list[int]:
+        """Whose persona each row shows; one owner for all where none is shown."""
+        if self._personas is None:
+            return [_NOBODY] * n
+        if user is None or len(user) != n:
+            raise DataError(
+                f"{self.template.name} shows personas: give a user for each of the {n} items.",
+                column="user",
+            )
+        owners: list[int] = user.tolist()
+        return owners
+
+    def _user_parts(self, kept: Ragged, owners: Sequence[int]) -> list[str]:
+        """The user part of each row; rows of equal owners and histories share one string."""
+        rendered = self._users
         values, offsets = kept.values.tolist(), kept.offsets.tolist()
         out = []
-        for start, end in pairwise(offsets):
-            key = tuple(values[start:end])
+        for (start, end), owner in zip(pairwise(offsets), owners, strict=True):
+            key = (owner, *values[start:end])
             if key not in rendered:
-                items = [self._item(row) for row in key]
-                rendered[key] = self._counted(self.template.render_user(items))
+                persona = None if self._personas is None else self._personas.of(owner)
+                items = [self._item(row) for row in key[1:]]
+                rendered[key] = self._counted(self.template.render_user(items, persona))
             out.append(rendered[key])
         return out
 

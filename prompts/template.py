@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
+
+import jinja2
 
 from prompts.blocks import PATH_VARIABLES, VARIABLES, Blocks
 from prompts.examples import Example
@@ -21,6 +23,7 @@ from prompts.front_matter import (
 from prompts.persona import Persona
 from prompts.quoting import ShownItem
 from simulator.errors import PromptError, UnknownNameError
+from simulator.reading import read_text
 
 _FOLDER = Path(__file__).parent / "templates"
 _SUFFIX = ".j2"
@@ -165,6 +168,12 @@ class Template:
         """The history window."""
         return self.front_matter.history
 
+    @cached_property
+    def mentions_persona(self) -> bool:
+        """Whether prompts differ by who the user is, beside the history."""
+        tree = jinja2.Environment().parse(self._body)
+        return any(name.name == "persona" for name in tree.find_all(jinja2.nodes.Name))
+
     @property
     def _everywhere(self) -> dict[str, object]:
         """What every block gets: plain data, so that a sandboxed template meets no methods."""
@@ -227,7 +236,7 @@ def load_template(name: str | Path, *, steps: int | None = None) -> Template:
             raise UnknownNameError("template", str(name), known)
         path = _FOLDER / f"{name}{_SUFFIX}"
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise PromptError(f"{path}: cannot read the template ({error.strerror}).") from error
     except UnicodeDecodeError as error:

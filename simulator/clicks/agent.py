@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from prompts import Example, PromptRenderer, Template
+from prompts import Example, Personas, PromptRenderer, Template
 from simulator.clicks.answers import parse_answer
 from simulator.clicks.calibration import AgentCalibration, Contextual, calibration_facts
 from simulator.clicks.titles import shown_titles
@@ -45,6 +46,8 @@ class AgentClicks:
         max_answer_tokens: Length of a text answer.
         calibration: Maps P(click) before a click is decided by it. Mass, failures and what a
             decision cache keeps stay the model's own.
+        personas: Of the users, told in the template's language; None, which a template that shows
+            no persona makes of any.
 
     All are attributes too.
 
@@ -62,6 +65,7 @@ class AgentClicks:
         minimum_mass: float = 0.5,
         max_answer_tokens: int = 16,
         calibration: AgentCalibration | None = None,
+        personas: Personas | None = None,
     ) -> None:
         if mode not in ("sample", "argmax", "text"):
             raise ConfigError(f"mode = {mode!r}; choose sample, argmax or text.")
@@ -81,8 +85,32 @@ class AgentClicks:
         self._labels = template.labels.pair
         self.examples = tuple(examples)
         self._static = template.render_static(self.examples)
+        self.personas = self._told(personas)
         self._catalogue: Catalogue | None = None
         self._renderer: PromptRenderer | None = None
+
+    def with_personas(self, personas: Personas | None) -> Self:
+        """The same agent on the same engine, told other things of its users."""
+        made = copy(self)
+        made.personas = made._told(personas)
+        made._renderer = None
+        return made
+
+    def knowing(self, rows: IntArray | None) -> Self:
+        """The same agent, told of its users what these log rows tell, and no more.
+
+        Args:
+            rows: Shape (n,), as of `Personas`; None for all.
+
+        Returns:
+            Itself where it is told nothing of users.
+        """
+        return self if self.personas is None else self.with_personas(self.personas.by(rows))
+
+    def _told(self, personas: Personas | None) -> Personas | None:
+        if personas is None or not self.template.mentions_persona:
+            return None
+        return personas.told_in(self.template.front_matter.language)
 
     def click(
         self,
@@ -93,6 +121,8 @@ class AgentClicks:
         seed: int = 0,
     ) -> Clicks:
         """Decide about titles alone: does the user with history k click candidate k?
+
+        Of these users nothing else is known: no personas are shown.
 
         Args:
             histories: What each user has accepted, oldest first; n rows, which may be empty.
@@ -105,13 +135,13 @@ class AgentClicks:
             DataError: If the lengths differ, or a title is empty.
         """
         shown = shown_titles(histories, candidates, categories=categories, seed=seed)
-        return self.decide(shown)
+        return self.with_personas(None).decide(shown)
 
     def prompts(self, shown: Exposures) -> list[Prompt]:
         """The prompts of these exposures, row for row.
 
         Raises:
-            DataError: If the exposures have no catalogue.
+            DataError: If the exposures have no catalogue, or there is no persona of a user.
         """
         if shown.catalogue is None:
             raise DataError(
@@ -120,8 +150,10 @@ class AgentClicks:
             )
         if self._renderer is None or shown.catalogue is not self._catalogue:
             self._catalogue = shown.catalogue
-            self._renderer = PromptRenderer(self.template, shown.catalogue, self.examples)
-        return self._renderer.render(shown.history, shown.item)
+            self._renderer = PromptRenderer(
+                self.template, shown.catalogue, self.examples, personas=self.personas
+            )
+        return self._renderer.render(shown.history, shown.item, shown.user)
 
     def decide(self, shown: Exposures) -> Clicks:
         """Ask the model about every row; identical prompts are asked once."""
@@ -232,6 +264,8 @@ class AgentClicks:
         }
         if self.calibration is not None:
             facts["calibration"] = calibration_facts(self.calibration)
+        if self.personas is not None:
+            facts["personas"] = self.personas.facts()
         return facts
 
     def machine(self) -> dict[str, Any]:
@@ -239,11 +273,13 @@ class AgentClicks:
         return {"engine_settings": dict(getattr(self.engine, "settings", {}))}
 
     def describe(self) -> str:
-        """In a line: model, template, mode, calibration."""
+        """In a line: model, template, mode, calibration, personas."""
         model = getattr(self.engine, "model", type(self.engine).__name__)
         parts = [model, f"{self.template.name} v{self.template.version}", self.mode]
         if self.calibration is not None:
             parts.append(self.calibration.kind)
+        if self.personas is not None:
+            parts.append("personas")
         return f"agent({', '.join(parts)})"
 
 
