@@ -4,7 +4,7 @@ from simulator.domain.arrays import BoolArray, FloatArray, IntArray, Ragged, Tex
 from simulator.domain.catalogue import Catalogue
 from simulator.domain.dataset import Dataset
 from simulator.domain.exposures import Clicks, Exposures
-from simulator.domain.interactions import ExposureLog, Interactions
+from simulator.domain.interactions import ExposureLog, Interactions, middle_times
 from simulator.domain.vectors import Vectors
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "Ragged",
     "TextArray",
     "Vectors",
+    "middle_times",
 ]

@@ -138,3 +138,21 @@ class ExposureLog:
             self.clicked[rows],
             self.observed,
         )
+
+
+def middle_times(user: IntArray, time: IntArray, n_users: int) -> IntArray:
+    """The time of each user's middle row, int64, shape (n_users,); for one without rows the end.
+
+    Every evaluation judges what stands at it or after, and may learn from what came before.
+
+    Args:
+        user: Shape (n,), in any order.
+        time: Shape (n,).
+        n_users: How many users there are.
+    """
+    counts = np.bincount(user, minlength=n_users)
+    middle = np.cumsum(counts) - counts + counts // 2
+    found = counts > 0
+    out = np.full(n_users, np.iinfo(np.int64).max)
+    out[found] = time[np.lexsort((time, user))][middle[found]]
+    return out

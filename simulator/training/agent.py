@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prompts import Template, load_template, template_names
+from prompts import Personas, Template, load_template, template_names
 from simulator.clicks.calibration import (
     AskedAgent,
     FittedCalibration,
@@ -20,7 +20,7 @@ from simulator.clicks.calibration import (
     Platt,
     save_calibration,
 )
-from simulator.domain import Dataset, IntArray
+from simulator.domain import Dataset, IntArray, middle_times
 from simulator.engines.hub import load_causal_model, revision_of
 from simulator.engines.models import resolve_model
 from simulator.files import write_text
@@ -43,6 +43,7 @@ from simulator.training.negatives import TrainingLog, with_no_clicks
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
 from simulator.training.settings import TrainingSettings
+from simulator.training.teacher import Teacher
 from simulator.training.through_trl import train_through_trl
 from simulator.training.trainer import Outcome, Progress, Trainer
 from simulator.training.wording import Wording
@@ -90,8 +91,6 @@ def train_agent(
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     check_folder(out)
     users = training_users(data, split)
     learners, stoppers = kept_out(users, settings)
@@ -102,7 +101,14 @@ def train_agent(
     wordings = [Wording(template, data.catalogue, base.encoder) for template in templates]
     for wording in wordings:
         _ = wording.labels  # raises where they are no tokens
-    plan = LessonPlan(wordings, log.data, learners, settings)
+    assert log.data.log is not None
+    personas = _personas(data, learners, stoppers, templates[0]) if settings.personas else None
+    teacher = None
+    if settings.teacher is not None and log.offset is None:
+        teacher = Teacher(
+            log.data.log, learners, data.n_items, settings.teacher, seed=settings.seed
+        )
+    plan = LessonPlan(wordings, log.data, learners, settings, personas=personas, teacher=teacher)
     checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
     reader = Reader(
         base.network,
@@ -113,7 +119,7 @@ def train_agent(
         say(line)
     if not reader.packed and settings.loss == "bce":
         say(f"{base.name} reads whole prompts only, so each candidate's history is computed anew")
-    ask = _Asking(wordings[0], log, stoppers, settings.batch_tokens)
+    ask = _Asking(wordings[0], log, stoppers, personas, settings.batch_tokens)
     with memory_errors(settings):
         if settings.loss == "bce":
             look = partial(ask.quality, reader) if len(stoppers) else None
@@ -148,6 +154,7 @@ class _Asking:
     wording: Wording
     log: TrainingLog
     users: IntArray
+    personas: Personas | None
     batch_tokens: int
 
     def quality(self, reader: Reader) -> Quality:
@@ -161,8 +168,25 @@ class _Asking:
 
     def _look(self, reader: Reader, most: int | None) -> Look:
         return Look.at(
-            reader, self.wording, self.log, self.users, batch_tokens=self.batch_tokens, most=most
+            reader,
+            self.wording,
+            self.log,
+            self.users,
+            personas=self.personas,
+            batch_tokens=self.batch_tokens,
+            most=most,
         )
+
+
+def _personas(
+    data: Dataset, learners: IntArray, stoppers: IntArray, template: Template
+) -> Personas:
+    """By all that learners did, and by the earlier half of what the users kept out did."""
+    # Drawn no-clicks tell nothing of a user: personas know the data as an agent will have it.
+    told = data.interactions if data.log is None else data.log
+    early = told.time < middle_times(told.user, told.time, data.n_users)[told.user]
+    known = np.isin(told.user, learners) | (early & np.isin(told.user, stoppers))
+    return Personas(data, np.flatnonzero(known), language=template.front_matter.language)
 
 
 def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:

@@ -41,6 +41,7 @@ class Checkpoint:
         *,
         weights: Mapping[str, torch.Tensor],
         best: Mapping[str, torch.Tensor],
+        average: Mapping[str, torch.Tensor],
         optimiser: torch.optim.Optimizer,
         standing: Mapping[str, Any],
     ) -> None:
@@ -49,12 +50,14 @@ class Checkpoint:
         Args:
             weights: What is trained, by name.
             best: The best of them so far; empty where none were looked at.
+            average: Their running average; empty where there is none.
             optimiser: Over `weights`, in any order.
             standing: Plain values.
         """
         state = optimiser.state_dict()
         tensors = {f"weights/{name}": value for name, value in weights.items()}
         tensors |= {f"best/{name}": value for name, value in best.items()}
+        tensors |= {f"average/{name}": value for name, value in average.items()}
         for number, parts in state["state"].items():
             tensors |= {f"optimiser/{number}/{part}": value for part, value in parts.items()}
         told = {"digest": self._digest, "standing": json.dumps(standing)}
@@ -65,11 +68,11 @@ class Checkpoint:
 
     def load(
         self, weights: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
-    ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    ) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Put weights and optimiser back to where they stood.
 
         Returns:
-            The standing, and the best weights.
+            The standing, the best weights, and the average.
 
         Raises:
             ConfigError: If it is another training's.
@@ -97,12 +100,15 @@ class Checkpoint:
                 _, number, part = name.split("/")
                 state["state"].setdefault(int(number), {})[part] = value
         optimiser.load_state_dict(state)
-        best = {
-            name.removeprefix("best/"): value
-            for name, value in tensors.items()
-            if name.startswith("best/")
-        }
-        return json.loads(told["standing"]), best
+        best, average = (
+            {
+                name.removeprefix(kind): value
+                for name, value in tensors.items()
+                if name.startswith(kind)
+            }
+            for kind in ("best/", "average/")
+        )
+        return json.loads(told["standing"]), best, average
 
     def remove(self) -> None:
         """Delete it: the training is over."""

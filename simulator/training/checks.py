@@ -73,7 +73,8 @@ def check_folder(out: Path) -> None:
     Raises:
         ConfigError: If the folder holds one.
     """
-    if (out / REPORT).exists():
+    # The checkpoint goes last: where there is one, the training was stopped on its last steps.
+    if (out / REPORT).exists() and not (out / CHECKPOINT).exists():
         raise ConfigError(
             f"{out} holds a model that was trained already; take another --out, or delete it."
         )

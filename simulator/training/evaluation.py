@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
-from simulator.domain import BoolArray, Dataset, FloatArray, IntArray
+from prompts import Personas
+from simulator.domain import BoolArray, Dataset, FloatArray, IntArray, middle_times
 from simulator.errors import DataError
 from simulator.training.branches import without_beginning
-from simulator.training.lessons import lessons
+from simulator.training.lessons import Lesson, lessons
 from simulator.training.reading import Reader
 from simulator.training.wording import Wording, in_parts
 
@@ -64,6 +66,8 @@ def predict(
     dataset: Dataset,
     users: IntArray,
     *,
+    personas: Personas | None = None,
+    late: bool = False,
     static: str | None = None,
     batch_tokens: int = 16_384,
     most: int | None = None,
@@ -75,6 +79,9 @@ def predict(
         wording: Asks.
         dataset: With logged exposures.
         users: User rows.
+        personas: What prompts say of the users, by what was known before the first exposure asked
+            about; None for nothing.
+        late: Whether to ask about each user's later half alone, as every evaluation does.
         static: The static part; the template's own without examples by default.
         batch_tokens: Tokens at a time.
         most: Exposures after which no more lessons are begun; all by default.
@@ -88,7 +95,17 @@ def predict(
     """
     window = wording.template.history
     text = wording.static() if static is None else static
-    remaining = lessons(dataset, users, window=(window.window, window.drop))
+    assert dataset.log is not None
+    middles = middle_times(dataset.log.user, dataset.log.time, dataset.n_users)
+    first = middles if late else np.zeros_like(middles)
+    remaining: Iterator[Lesson] = lessons(
+        dataset, users, window=(window.window, window.drop), since=first if late else None
+    )
+    if personas is not None:
+        remaining = (
+            replace(one, persona=personas.before(one.user, int(first[one.user])))
+            for one in remaining
+        )
     yes_ids, no_ids = (list(ids) for ids in wording.labels.spellings)
     probability: list[FloatArray] = []
     mass: list[FloatArray] = []

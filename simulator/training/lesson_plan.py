@@ -7,22 +7,27 @@ was interrupted goes on with the very lessons that it would have had.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from prompts import draw_examples, shipped_examples
+from prompts import Personas, draw_examples, shipped_examples
 from simulator.domain import Dataset, IntArray
 from simulator.errors import PromptError
 from simulator.seeding import generator
 from simulator.training.lessons import Lesson, favourite_lessons, lessons
 from simulator.training.settings import TrainingSettings
+from simulator.training.shuffled import ShuffledPasts
+from simulator.training.teacher import Teacher
 from simulator.training.wording import Manner, WordedLesson, Wording
 
 _EXAMPLE_SETS = 24
 _MOST_EXAMPLES = 4
 _SHIPPED_SHARE = 0.5
+_FRESH = 0.4
+"""Share of the lessons whose persona is of the lesson's own moment."""
 _MOST_REMEMBERED = 8_000_000
 """Tokens, some forty bytes each."""
 
@@ -35,6 +40,8 @@ class LessonPlan:
         dataset: With logged exposures.
         users: Training users; also the only ones that few-shot examples are drawn from.
         settings: See `TrainingSettings`.
+        personas: What prompts say of users, by what the log tells; None for nothing.
+        teacher: Who teaches beside the log.
 
     Attributes:
         steps: How many batches there are.
@@ -47,7 +54,15 @@ class LessonPlan:
         dataset: Dataset,
         users: IntArray,
         settings: TrainingSettings,
+        *,
+        personas: Personas | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
+        self._personas = personas
+        self._teacher = teacher
+        history = wordings[0].template.history
+        self._window = history.window, history.drop
+        self._shuffled = ShuffledPasts(dataset, users, self._window)
         self._wordings = wordings
         self._dataset = dataset
         self._users = users
@@ -57,8 +72,15 @@ class LessonPlan:
         rows = int(np.isin(dataset.log.user, users).sum())
         self._a_pass = max(1.0, rows / settings.batch_decisions)
         self.steps = self.easy_steps + max(1, round(settings.epochs * self._a_pass))
-        # Lessons of favourites, of random stretches and of random slates never come again.
-        self._repeats = not (self.easy_steps or settings.slates or settings.variety.short_history)
+        # What is drawn never comes again.
+        self._repeats = not (
+            self.easy_steps
+            or settings.slates
+            or settings.variety.short_history
+            or settings.variety.shuffled
+            or settings.personas
+            or teacher
+        )
         self._worded: dict[tuple[str, str, str, bytes], WordedLesson | None] = {}
         self._remembered = 0
         self._statics = [[wording.static()] for wording in wordings]
@@ -83,7 +105,7 @@ class LessonPlan:
         while True:
             # Lessons are not cut, so a batch has some more; the next one has as many less.
             batch = self._batch(stream, surplus)
-            surplus += sum(len(one.items) for one in batch) - settings.batch_decisions
+            surplus += sum(one.decisions for one in batch) - settings.batch_decisions
             yield batch
 
     def word(self, step: int, batch: Sequence[Lesson]) -> tuple[Wording, list[WordedLesson]]:
@@ -139,20 +161,37 @@ class LessonPlan:
         batch: list[Lesson] = []
         while not batch or decisions < self._settings.batch_decisions:
             batch.append(next(stream))
-            decisions += len(batch[-1].items)
+            decisions += batch[-1].decisions
         return batch
 
     def _passes(self) -> Iterator[Lesson]:
-        window = self._wordings[0].template.history
         for number in count():
-            yield from lessons(
+            rng = generator(self._settings.seed, f"pass {number}, pasts")
+            for lesson in lessons(
                 self._dataset,
                 self._users,
-                window=(window.window, window.drop),
+                window=self._window,
                 slates=self._settings.slates,
                 rng=generator(self._settings.seed, f"pass {number}"),
                 short_history_share=self._settings.variety.short_history,
-            )
+            ):
+                made = self._with_past(lesson, rng)
+                yield made if self._teacher is None else self._teacher.taught(made, rng)
+
+    def _with_past(self, lesson: Lesson, rng: np.random.Generator) -> Lesson:
+        """The lesson, or one of the same user on a shuffled past; with the persona of its past."""
+        shuffled = None
+        if rng.random() < self._settings.variety.shuffled:
+            shuffled = self._shuffled.lesson(lesson.user, rng)
+        if self._personas is None:
+            return lesson if shuffled is None else shuffled[0]
+        if shuffled is None:
+            # A persona stays as it is while a history grows, so that it may be of any age.
+            share = 1.0 if rng.random() < _FRESH else rng.random()
+            persona = self._personas.before(lesson.user, lesson.time, share)
+            return replace(lesson, persona=persona)
+        made, past = shuffled
+        return replace(made, persona=self._personas.told_by(made.user, past))
 
     def _draw_wording(self, rng: np.random.Generator) -> tuple[Wording, str]:
         which = 0

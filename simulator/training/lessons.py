@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prompts import Persona
 from prompts.window import kept_from, windowed
-from simulator.domain import BoolArray, Dataset, IntArray
+from simulator.domain import BoolArray, Dataset, FloatArray, IntArray
 from simulator.errors import DataError
 
 _MOST_CANDIDATES = 32
@@ -26,6 +27,11 @@ class Lesson:
         clicked: What the user did, shape (k,).
         rows: The candidates' log rows, shape (k,); -1 for a candidate that was never shown.
         seen: How much of the history each candidate comes after, never falling, shape (k,).
+        user: User row.
+        time: Of the first candidate's moment.
+        persona: What prompts say of the user, where they do.
+        guessed: How many of the candidates, the last ones, were never shown.
+        target: P(click) to be learnt where that is not what the user did, float64, shape (k,).
     """
 
     history: IntArray
@@ -33,6 +39,21 @@ class Lesson:
     clicked: BoolArray
     rows: IntArray
     seen: IntArray
+    user: int
+    time: int
+    persona: Persona | None = None
+    guessed: int = 0
+    target: FloatArray | None = None
+
+    @property
+    def decisions(self) -> int:
+        """How many candidates are of the lesson's own, guesses left out."""
+        return len(self.items) - self.guessed
+
+    @property
+    def targets(self) -> FloatArray:
+        """P(click) to be learnt, float64, shape (k,)."""
+        return self.clicked.astype(np.float64) if self.target is None else self.target
 
 
 def lessons(
@@ -40,6 +61,7 @@ def lessons(
     users: IntArray,
     *,
     window: tuple[int, int],
+    since: IntArray | None = None,
     slates: int | None = None,
     rng: np.random.Generator | None = None,
     short_history_share: float = 0.0,
@@ -53,6 +75,7 @@ def lessons(
         dataset: With logged exposures.
         users: User rows.
         window: The template's history window and drop.
+        since: Each user's first moment, shape (n_users,); all by default.
         slates: None for exactly that. A number puts so many consecutive slates into a lesson, all
             after the history of the first.
         rng: The order of the lessons, short histories and, with `slates`, where each user's first
@@ -65,7 +88,10 @@ def lessons(
     log = dataset.log
     if log is None:
         raise DataError(f"Data set {dataset.name!r} has no logged exposures to learn from.")
-    rows = np.flatnonzero(np.isin(log.user, users))
+    wanted = np.isin(log.user, users)
+    if since is not None:
+        wanted &= log.time >= since[log.user]
+    rows = np.flatnonzero(wanted)
     rows = rows[np.lexsort((log.position[rows], log.time[rows], log.user[rows]))]
     if slates is None:
         length = _history_lengths(dataset, rows)
@@ -84,7 +110,16 @@ def lessons(
         after = seen[k] if seen else np.full(len(group), len(history))
         if rng is not None and rng.random() < short_history_share:
             history, after = _stretch(history, after, rng)
-        yield Lesson(history, log.item[group], log.clicked[group], group, after)
+        first = group[0]
+        yield Lesson(
+            history,
+            log.item[group],
+            log.clicked[group],
+            group,
+            after,
+            user=int(log.user[first]),
+            time=int(log.time[first]),
+        )
 
 
 def _history_lengths(dataset: Dataset, rows: IntArray) -> IntArray:
@@ -143,7 +178,8 @@ def favourite_lessons(
             items = np.concatenate([mine[known:], rng.choice(others, random_films, replace=False)])
             clicked = np.arange(len(items)) < len(mine) - known
             rows = np.full(len(items), -1)
-            yield Lesson(mine[:known], items, clicked, rows, np.full(len(items), known))
+            seen = np.full(len(items), known)
+            yield Lesson(mine[:known], items, clicked, rows, seen, user=user, time=0)
 
 
 def _lesson_starts(

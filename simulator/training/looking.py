@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
+from prompts import Personas
 from simulator.clicks.calibration import Platt
 from simulator.domain import BoolArray, FloatArray, IntArray
 from simulator.seeding import generator
@@ -44,12 +45,20 @@ class Look:
         log: TrainingLog,
         users: IntArray,
         *,
+        personas: Personas | None,
         batch_tokens: int,
         most: int | None = None,
     ) -> Look:
-        """Ask about the users' log; arguments as of `predict`."""
+        """Ask about the later half of the users' log; arguments as of `predict`."""
         probability, mass, rows = predict(
-            reader, wording, log.data, users, batch_tokens=batch_tokens, most=most
+            reader,
+            wording,
+            log.data,
+            users,
+            personas=personas,
+            late=True,
+            batch_tokens=batch_tokens,
+            most=most,
         )
         assert log.data.log is not None
         offset = np.zeros(len(rows)) if log.offset is None else log.offset[rows]

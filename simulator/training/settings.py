@@ -75,6 +75,8 @@ class Variety:
     """What is varied from lesson to lesson, so that an agent is at home in more than one prompt.
 
     Attributes:
+        shuffled: Share of the lessons in which a random part of a user's log plays the past, and
+            another what is asked about. A user has few moments, and many such parts.
         examples: Share of the batches whose static part shows few-shot examples: the shipped ones
             in every other such batch, else some out of the training users' log.
         short_history: Share of the histories cut to a random stretch of the window.
@@ -83,6 +85,7 @@ class Variety:
         no_categories: Share of the lessons whose items are shown without categories.
     """
 
+    shuffled: float = 0.0
     examples: float = 0.0
     short_history: float = 0.0
     strange_titles: float = 0.0
@@ -90,6 +93,26 @@ class Variety:
 
     def __post_init__(self) -> None:
         _shares(self, *vars(self))
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """A matrix factorisation of the training users' log that teaches too (`training.teacher`).
+
+    Attributes:
+        weight: Of its opinion in what is learnt of a logged exposure; the rest is what the user
+            did, which is true but noisy.
+        guesses: Items that the user was never shown, for each logged exposure, of which its
+            opinion is all there is to learn.
+    """
+
+    weight: float = 0.5
+    guesses: float = 2.0
+
+    def __post_init__(self) -> None:
+        _shares(self, "weight")
+        if self.guesses < 0:
+            raise ConfigError(f"guesses = {self.guesses} must not be negative.")
 
 
 @dataclass(frozen=True)
@@ -132,6 +155,9 @@ class TrainingSettings:
             domain's in English.
         window: The history window and drop of the templates, in place of their own. The larger the
             drop, the more prompts share a beginning, and the faster both training and asking are.
+        personas: Whether prompts describe the user (`prompts.Personas`), by what was known before
+            the moment.
+        teacher: Who teaches beside the log; None, or where no-clicks are drawn, nobody.
         main_share: Share of the batches in the main template; the others divide the rest evenly.
         slates: None gives each exposure exactly the history of its moment. A number lets so many
             consecutive slates share the history of the first, which is cheaper and not quite what
@@ -148,6 +174,9 @@ class TrainingSettings:
             is 1e-3 from scratch, 2e-4 for adapters, 2e-5 for all weights of a base model.
         warm_up: Share of the steps that warm up.
         weight_decay: AdamW's, on matrices.
+        averaging: Share of the running average of the weights that a step keeps; looks are made
+            at that average, and it is what is saved (Polyak and Juditsky, 1992). 0 averages
+            nothing.
         language_weight: Weight of the answer as text (its word, and the end after it) beside the
             click loss; keeps the probability on the labels.
         stop_share: Share of the training users who are kept out of training: their log-loss decides
@@ -169,6 +198,8 @@ class TrainingSettings:
     seed: int = 0
     templates: tuple[str, ...] = ("auto",)
     window: tuple[int, int] | None = None
+    personas: bool = False
+    teacher: TeacherSettings | None = None
     main_share: float = 1.0
     slates: int | None = None
     bare_steps: int = 0
@@ -180,6 +211,7 @@ class TrainingSettings:
     learning_rate: float | None = None
     warm_up: float = 0.05
     weight_decay: float = 0.05
+    averaging: float = 0.0
     language_weight: float = 0.1
     stop_share: float = 0.1
     validate_every: float = 1.0
@@ -194,7 +226,7 @@ class TrainingSettings:
         for name in ("slates", "learning_rate"):
             if getattr(self, name) is not None:
                 _positive(self, name)
-        _shares(self, "main_share", "warm_up", "stop_share")
+        _shares(self, "main_share", "warm_up", "stop_share", "averaging")
         if self.loss not in get_args(Loss):
             raise UnknownNameError("loss", self.loss, get_args(Loss))
         if not self.templates:
@@ -203,6 +235,8 @@ class TrainingSettings:
             raise ConfigError("Adapters (--lora) need a model to adapt; name one with --base.")
         if self.stop_share >= 1:
             raise ConfigError("stop_share = 1 leaves nobody to learn from; 0.1 is customary.")
+        if self.averaging == 1:
+            raise ConfigError("averaging = 1 would never leave the first weights; take 0.998.")
 
     @property
     def peak_rate(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -22,6 +22,9 @@ from simulator.training.lesson_plan import LessonPlan
 from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
 from simulator.training.wording import WordedLesson, Wording, in_parts
+
+_FORGETTING = 10
+"""The average of t steps is over about the last t / 10 of them, until `averaging` bounds it."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,9 @@ class Trainer:
         self._optimiser = _optimiser(self._weights, settings)
         self._losses: list[float] = []
         self._best: dict[str, torch.Tensor] = {}
+        self._average: dict[str, torch.Tensor] = {}
+        if settings.averaging:
+            self._average = {n: w.detach().clone() for n, w in self._weights.items()}
         self._now = _Standing()
 
     def rehearse(self) -> float:
@@ -145,6 +151,7 @@ class Trainer:
                 break
             self._reader.network.train()
             click_loss, mass = self._step(*self._plan.word(step, batch), step)
+            self._follow(step)
             now.step = step
             self._losses.append(click_loss)
             quality = self._looked(step) if self._plan.looks_after(step) else None
@@ -155,7 +162,7 @@ class Trainer:
                 self._save(self._checkpoint)
             if progress is not None:
                 progress(Progress(step, steps, click_loss, mass, seconds, quality))
-        self._restore_best()
+        _copy(self._best or self._average, self._weights)
         self._reader.network.eval()
         return self.outcome
 
@@ -219,7 +226,7 @@ class Trainer:
         logs, after = both[: len(clicked)], both[len(clicked) :]
         yes, no = (torch.logsumexp(logs[:, list(ids)], 1) for ids in wording.labels.spellings)
         odds = yes - no + self._offsets(part).to(device)
-        target = clicked.to(odds.dtype)
+        target = torch.from_numpy(np.concatenate([one.target for one in part])).to(odds)
         click_loss = torch.nn.functional.binary_cross_entropy_with_logits(
             odds, target, reduction="none"
         )
@@ -244,31 +251,43 @@ class Trainer:
         if self._look is None:
             return None
         self._reader.network.eval()
+        own = {name: weight.detach().clone() for name, weight in self._weights.items()}
+        _copy(self._average, self._weights)
         quality, now = self._look(), self._now
         if quality.log_loss < now.best_loss:
             now.best_loss, now.best_step, now.worse = quality.log_loss, step, 0
             self._best = {n: w.detach().cpu().clone() for n, w in self._weights.items()}
         else:
             now.worse += 1
+        _copy(own, self._weights)
         return quality
 
-    def _restore_best(self) -> None:
-        with torch.no_grad():
-            for name, value in self._best.items():
-                self._weights[name].copy_(value)
+    def _follow(self, step: int) -> None:
+        """Move the weights' average on; the first steps, far from anything, are soon forgotten."""
+        keep = min(self._settings.averaging, step / (step + _FORGETTING))
+        for name, average in self._average.items():
+            average.lerp_(self._weights[name].detach(), 1 - keep)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         checkpoint.save(
             weights={n: w.detach() for n, w in self._weights.items()},
             best=self._best,
+            average=self._average,
             optimiser=self._optimiser,
             standing={**vars(self._now), "losses": self._losses},
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        standing, self._best = checkpoint.load(self._weights, self._optimiser)
+        standing, self._best, self._average = checkpoint.load(self._weights, self._optimiser)
         self._losses = standing.pop("losses")
         self._now = _Standing(**standing)
+
+
+def _copy(values: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
+    """Put values in place of the weights of the same names."""
+    with torch.no_grad():
+        for name, value in values.items():
+            weights[name].copy_(value)
 
 
 def _schedule(done: float, warm_up: float) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from prompts import Example, ShownItem, Template
-from simulator.domain import BoolArray, Catalogue, IntArray
+from simulator.domain import BoolArray, Catalogue, FloatArray, IntArray
 from simulator.engines.batches import batches_by_length
 from simulator.engines.encoding import Encoder
 from simulator.engines.labels import LabelTokens, label_tokens
@@ -28,12 +28,14 @@ class WordedLesson:
     Attributes:
         tree: Its prompts.
         clicked: What the user did, a row a branch, shape (k,).
+        target: P(click) to be learnt, float64, shape (k,).
         rows: The branches' log rows, shape (k,).
         too_long: Candidates left out, because their prompts do not fit into the model's window.
     """
 
     tree: Tree
     clicked: BoolArray
+    target: FloatArray
     rows: IntArray
     too_long: int = 0
 
@@ -106,7 +108,8 @@ class Wording:
         clicked = lesson.clicked[keep]
         tails = [[self.answers[click]] for click in clicked.tolist()] if with_answers else []
         tree = grow_tree([encoded[k] for k in keep.tolist()], tails)
-        return WordedLesson(tree, clicked, lesson.rows[keep], len(encoded) - len(keep))
+        rows, left_out = lesson.rows[keep], len(encoded) - len(keep)
+        return WordedLesson(tree, clicked, lesson.targets[keep], rows, left_out)
 
     def prompts(
         self,
@@ -119,7 +122,7 @@ class Wording:
         """One prompt a candidate, as the agent renders it; arguments as of `word`."""
         history, items = self._shown(lesson, manner, rng)
         users = {
-            size: self.template.render_user(history[:size])
+            size: self.template.render_user(history[:size], lesson.persona)
             for size in dict.fromkeys(lesson.seen.tolist())
         }
         return [
