@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -16,10 +15,12 @@ from pydantic import (
 )
 
 from prompts.examples import Example
-from prompts.front_matter import first_fault, yaml_fault
+from prompts.front_matter import first_fault
 from prompts.quoting import ShownItem
 from prompts.template import Template
+from prompts.yaml_text import parse_yaml
 from simulator.errors import PromptError, UnknownNameError
+from simulator.reading import read_text
 
 _FOLDER = Path(__file__).parent / "few_shot"
 _SUFFIX = ".yaml"
@@ -95,13 +96,12 @@ def shipped_examples(template: Template) -> tuple[Example, ...]:
 
 def _read(path: Path) -> object:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = read_text(path)
     except OSError as error:
         raise PromptError(f"{path}: cannot read the examples ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise PromptError(f"{path}: the file is not UTF-8; save it as UTF-8.") from error
-    except yaml.YAMLError as error:
-        raise PromptError(f"{path}, {yaml_fault(error)}.") from error
+    return parse_yaml(text, str(path))
 
 
 def _example(entry: object, place: str) -> Example:

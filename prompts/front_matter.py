@@ -15,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from simulator.errors import PromptError
+from prompts.yaml_text import parse_yaml
+from simulator.errors import PromptError, excerpt
 
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$")]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -115,15 +116,10 @@ def first_fault(error: ValidationError) -> str:
     elif fault["type"] == "extra_forbidden":
         text = "there is no such field"
     elif fault["type"] == "string_type":
-        text = f"{fault['input']!r} is not a text; YAML needs quotes around yes, no and numbers"
-    return f"field {field!r}: {text}" if field else text
-
-
-def yaml_fault(error: yaml.YAMLError, first_line: int = 1) -> str:
-    """In which line, and why, a text that starts in `first_line` of its file is not YAML."""
-    mark = getattr(error, "problem_mark", None)
-    line = first_line + (mark.line if mark else 0)
-    return f"line {line}: not valid YAML: {getattr(error, 'problem', None) or error}"
+        text = (
+            f"{excerpt(fault['input'])} is not a text; YAML needs quotes around yes, no and numbers"
+        )
+    return f"field {excerpt(field)}: {text}" if field else text
 
 
 def split_front_matter(text: str, place: str) -> tuple[FrontMatter, str]:
@@ -149,10 +145,8 @@ def split_front_matter(text: str, place: str) -> tuple[FrontMatter, str]:
         )
     head, body = lines[1 : ends[0]], lines[ends[0] + 1 :]
     try:
-        fields = yaml.safe_load("\n".join(head))
+        fields = parse_yaml("\n".join(head), place, first_line=2)
         front_matter = FrontMatter.model_validate(fields)
-    except yaml.YAMLError as error:
-        raise PromptError(f"{place}, {yaml_fault(error, first_line=2)}.") from error
     except ValidationError as error:
         raise PromptError(f"{place}: front matter, {first_fault(error)}.") from error
     return front_matter, "\n" * (ends[0] + 1) + "\n".join(body)

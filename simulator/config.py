@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -17,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from simulator.errors import ConfigError, UnknownNameError
+from simulator.errors import ConfigError, UnknownNameError, excerpt
 from simulator.protocol import NudgingProtocol
+from simulator.reading import MalformedTextError, parse_toml, read_text
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 RecommenderName: TypeAlias = Literal[
@@ -209,10 +209,12 @@ class RunConfig(_Section):
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the settings ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: the file is not UTF-8; save it as UTF-8.") from error
+    except MalformedTextError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}.") from error
 
 
@@ -232,4 +234,4 @@ def _explain(
         known = str(fault["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         return UnknownNameError(f"{'.'.join(place)} in {origin},", str(fault["input"]), known)
     message = fault["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{origin}: {'.'.join(place)} = {fault['input']!r}: {message}.")
+    return ConfigError(f"{origin}: {'.'.join(place)} = {excerpt(fault['input'])}: {message}.")

@@ -14,7 +14,7 @@ from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, ExposureLog, IntArray, Interactions
-from simulator.errors import DataError, UnknownNameError
+from simulator.errors import DataError, UnknownNameError, excerpt
 
 COAT = Archive(
     url="https://www.cs.cornell.edu/~schnabts/mnar/",
@@ -119,6 +119,9 @@ def _read_features(folder: Path, kind: str) -> Fields:
     names = read_separated(folder / f"{kind}_features_map.txt", ("group", "value"), ":", "utf-8")
     pairs = zip(names.columns["group"], names.columns["value"], strict=True)
     columns = [f"{group}:{value}" for group, value in pairs]
+    for row, column in enumerate(columns):
+        if column in columns[:row]:
+            raise names.fault(f"{excerpt(column)} is here a second time.", row, "value")
     return read_separated(folder / f"{kind}_features.ascii", columns, " ", "utf-8")
 
 

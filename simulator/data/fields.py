@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from simulator.domain import FloatArray, IntArray
-from simulator.errors import DataError, UnknownNameError
+from simulator.errors import DataError, UnknownNameError, excerpt
+
+_LARGEST = float(np.finfo(np.float32).max)
+"""Numbers are kept as float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,38 +61,40 @@ class Fields:
         """
         texts = self.texts(column)
         try:
-            values = np.fromiter(map(int, texts), dtype=np.int64, count=len(texts))
+            values = np.fromiter(map(_int, texts), dtype=np.int64, count=len(texts))
         except (ValueError, OverflowError):
             row = next(k for k, text in enumerate(texts) if not _reads(text, _int64))
             raise self.fault(
-                f"{texts[row]!r} is not a whole number. {cure}".rstrip(), row, column
+                f"{excerpt(texts[row])} is not a whole number. {cure}".rstrip(), row, column
             ) from None
         bad = np.flatnonzero((values < low) | (values > high))
         if len(bad):
             row = int(bad[0])
-            raise self.fault(f"{texts[row]!r} is not in {low:g}..{high:g}.", row, column)
+            raise self.fault(f"{excerpt(texts[row])} is not in {low:g}..{high:g}.", row, column)
         return values
 
-    def numbers(self, column: str, low: float = -math.inf) -> FloatArray:
+    def numbers(self, column: str, low: float = -_LARGEST, high: float = _LARGEST) -> FloatArray:
         """A column as finite float64, shape (n_rows,).
 
         Raises:
-            DataError: If a value is no finite number of at least `low`.
+            DataError: If a value is no finite number in [low, high].
         """
         texts = self.texts(column)
         try:
-            values = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+            values = np.fromiter(map(_float, texts), dtype=np.float64, count=len(texts))
         except ValueError:
-            row = next(k for k, text in enumerate(texts) if not _reads(text, float))
-            raise self.fault(f"{texts[row]!r} is not a number.", row, column) from None
+            row = next(k for k, text in enumerate(texts) if not _reads(text, _float))
+            raise self.fault(f"{excerpt(texts[row])} is not a number.", row, column) from None
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             row = int(bad[0])
-            raise self.fault(f"{texts[row]!r} is not a finite number.", row, column)
-        bad = np.flatnonzero(values < low)
-        if len(bad):
+            raise self.fault(f"{excerpt(texts[row])} is not a finite number.", row, column)
+        if len(bad := np.flatnonzero(values < low)):
             row = int(bad[0])
-            raise self.fault(f"{texts[row]!r} is less than {low:g}.", row, column)
+            raise self.fault(f"{excerpt(texts[row])} is less than {low:g}.", row, column)
+        if len(bad := np.flatnonzero(values > high)):
+            row = int(bad[0])
+            raise self.fault(f"{excerpt(texts[row])} is more than {high:g}.", row, column)
         return values
 
     def require_filled(self, column: str, why: str) -> Sequence[str]:
@@ -106,7 +111,7 @@ class Fields:
         for row, text in enumerate(self.texts(column)):
             if first.setdefault(text, row) != row:
                 raise self.fault(
-                    f"{text!r} is here a second time (first {self.place(first[text])}); "
+                    f"{excerpt(text)} is here a second time (first {self.place(first[text])}); "
                     "drop one of the two.",
                     row,
                     column,
@@ -117,8 +122,21 @@ class Fields:
         return f"in row {row + 1}" if self.line_of is None else f"on line {self.line_of(row)}"
 
 
+def _int(text: str) -> int:
+    """Python's own reading would take "1_0" for ten."""
+    if "_" in text:
+        raise ValueError
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if "_" in text:
+        raise ValueError
+    return float(text)
+
+
 def _int64(text: str) -> np.int64:
-    return np.int64(int(text))
+    return np.int64(_int(text))
 
 
 def _reads(text: str, parse: Callable[[str], object]) -> bool:

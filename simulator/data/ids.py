@@ -7,6 +7,9 @@ import numpy as np
 from simulator.data.fields import Fields
 from simulator.domain import IntArray
 
+MOST_ID = 10**12
+"""The largest number that a user may have where it is joined with an item's into one."""
+
 
 def unique_ids(fields: Fields, column: str) -> IntArray:
     """A column of whole numbers from 1, none of them twice, in the order of the file.
@@ -25,17 +28,20 @@ def rows_of_ids(data: Fields, column: str, known: IntArray, listed_in: str) -> I
     Raises:
         DataError: If an id is not among them; says which file lists them.
     """
-    places = places_of_ids(data.integers(column), known)
+    ids = data.integers(column)
+    places = places_of_ids(ids, known)
     bad = np.flatnonzero(places < 0)
     if len(bad):
         row = int(bad[0])
-        message = f"{column} id {data.columns[column][row]} is not in {listed_in}."
+        message = f"{column} id {ids[row]} is not in {listed_in}."
         raise data.fault(message, row, column)
     return places
 
 
 def places_of_ids(ids: IntArray, known: IntArray) -> IntArray:
     """Places among the ascending `known` ids, -1 for one that is not there, int64, shape (n,)."""
+    if not len(known):
+        return np.full(len(ids), -1, dtype=np.int64)
     places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     return np.where(known[places] == ids, places, -1).astype(np.int64)
 
@@ -51,17 +57,19 @@ def refuse_repeated_pairs(
 
     Args:
         data: The file.
-        user: A user a row, shape (n_rows,).
-        item: An item a row, shape (n_rows,), not negative.
+        user: A user a row, shape (n_rows,), whatever its number.
+        item: An item a row, shape (n_rows,), whatever its number.
         did: What the message says between the user's id and the item's.
         columns: The columns that hold these ids.
     """
-    pair = user.astype(np.int64) * (int(item.max()) + 1) + item
+    # Numbered anew: the publisher's own numbers may be too large to be joined into one.
+    users, items = (np.unique(ids, return_inverse=True)[1] for ids in (user, item))
+    pair = users * (int(items.max()) + 1) + items
     _, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
     bad = np.flatnonzero(first[inverse] != np.arange(len(pair)))
     if len(bad):
         row = int(bad[0])
-        user_id, item_id = (data.columns[column][row] for column in columns)
+        user_id, item_id = (int(data.columns[column][row]) for column in columns)
         raise data.fault(
             f"User {user_id} {did} {item_id} {data.place(int(first[inverse[row]]))}; "
             "drop one of the two.",

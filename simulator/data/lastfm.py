@@ -17,7 +17,13 @@ import numpy as np
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.filters import k_core, keep
-from simulator.data.ids import places_of_ids, refuse_repeated_pairs, rows_of_ids, unique_ids
+from simulator.data.ids import (
+    MOST_ID,
+    places_of_ids,
+    refuse_repeated_pairs,
+    rows_of_ids,
+    unique_ids,
+)
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, FloatArray, IntArray, Interactions
 from simulator.errors import DataError, UnknownNameError
@@ -144,7 +150,7 @@ def _artists(artist_file: Fields) -> _Artists:
 
 
 def _events(event_file: Fields, artists: _Artists, tag_ids: IntArray) -> _Events:
-    user_id = event_file.integers("userID", 1)
+    user_id = event_file.integers("userID", 1, MOST_ID)
     artist = places_of_ids(event_file.integers("artistID", 1), artists.ids)
     tag = rows_of_ids(event_file, "tagID", tag_ids, "tags.dat")
     time = event_file.integers("timestamp")
@@ -168,7 +174,7 @@ def _tagged(events: _Events, n_artists: int) -> _Pairs:
 
 def _listened(listen_file: Fields, artists: _Artists, tagged: _Pairs) -> _Pairs:
     """Each pair of a listener and an artist, from the least to the most played."""
-    user_id = listen_file.integers("userID", 1)
+    user_id = listen_file.integers("userID", 1, MOST_ID)
     artist = rows_of_ids(listen_file, "artistID", artists.ids, "artists.dat")
     refuse_repeated_pairs(
         listen_file, user_id, artist, "already has artist", ("userID", "artistID")

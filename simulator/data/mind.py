@@ -15,7 +15,7 @@ from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.separated import read_separated
 from simulator.domain import BoolArray, Catalogue, Dataset, ExposureLog, IntArray, Interactions
-from simulator.errors import DataError
+from simulator.errors import DataError, excerpt
 
 MIND = Archive(
     url="https://msnews.github.io/",
@@ -140,7 +140,7 @@ def _times(behaviours: Fields) -> IntArray:
     bad = np.flatnonzero(moments.isna())
     if len(bad):
         row = int(bad[0])
-        message = f"{texts[row]!r} is no time such as 11/14/2019 7:01:48 AM."
+        message = f"{excerpt(texts[row])} is no time such as 11/14/2019 7:01:48 AM."
         raise behaviours.fault(message, row, "time")
     return moments.to_numpy().astype("datetime64[s]").astype(np.int64)
 
@@ -155,8 +155,8 @@ def _shown(behaviours: Fields, row_of: dict[str, int]) -> _Tokens:
     if len(bad):
         first = int(bad[0])
         raise behaviours.fault(
-            f"{tokens[first]!r} ends in neither -1 (clicked) nor -0; the test part of MIND has no "
-            "answers, take the training or the validation part.",
+            f"{excerpt(tokens[first])} ends in neither -1 (clicked) nor -0; the test part of MIND "
+            "has no answers, take the training or the validation part.",
             int(line[first]),
             "shown",
         )

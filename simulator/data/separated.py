@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.data.fields import Fields
-from simulator.errors import DataError
+from simulator.errors import DataError, excerpt
+from simulator.reading import read_plain
 
 
 def read_bytes(path: Path) -> bytes:
@@ -17,7 +18,7 @@ def read_bytes(path: Path) -> bytes:
         DataError: If it cannot be read or holds nothing.
     """
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except OSError as error:
         raise DataError(f"Cannot be read: {error.strerror}.", path=path) from error
     if not content.strip():
@@ -26,13 +27,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(content: bytes, path: Path, encoding: str) -> str:
-    """The text of a file.
+    """The text of a file, without a byte-order mark.
 
     Raises:
         DataError: If it is in another encoding; names the line.
     """
     try:
-        return content.decode(encoding)
+        return content.decode(encoding).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     except UnicodeDecodeError as error:
         raise DataError(
             f"Byte {content[error.start]:#04x} is not {encoding}; save the file as {encoding}.",
@@ -83,7 +84,7 @@ def _require_header(found: Sequence[str], columns: Sequence[str], path: Path) ->
     if tuple(found) != tuple(columns):
         raise DataError(
             f"The first line must name the columns, {', '.join(columns)}; it has "
-            f"{', '.join(found)}. Fetch the file again.",
+            f"{excerpt(', '.join(found))}. Fetch the file again.",
             path=path,
             line=1,
         )

@@ -15,7 +15,7 @@ import numpy as np
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.filters import k_core, keep
-from simulator.data.ids import places_of_ids, rows_of_ids, unique_ids
+from simulator.data.ids import MOST_ID, places_of_ids, rows_of_ids, unique_ids
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, FloatArray, IntArray, Interactions
 from simulator.errors import DataError, UnknownNameError
@@ -32,6 +32,8 @@ STEAM_200K = Archive(
 LICENCE = "not stated; see its README"
 
 _CORE = 5
+_MOST_HOURS = 1e6
+"""More than a century."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +138,11 @@ def _games(info: Fields) -> _Games:
 
 
 def _purchases(bought: Fields, played: Fields, games: _Games) -> _Purchases:
-    user_id = bought.integers("User_ID", 1)
+    user_id = bought.integers("User_ID", 1, MOST_ID)
     game = rows_of_ids(bought, "Game_ID", games.ids, "item_info.dat")
     pair, first = np.unique(user_id * len(games.ids) + game, return_index=True)
     hours = np.zeros(len(pair))
-    np.add.at(hours, _pairs_played(played, games, pair), played.numbers("Hours", 0))
+    np.add.at(hours, _pairs_played(played, games, pair), played.numbers("Hours", 0, _MOST_HOURS))
     # From the least to the most played; of equals, in the order of the file.
     order = np.lexsort((first, hours))
     rows = first[order]
@@ -151,7 +153,7 @@ def _purchases(bought: Fields, played: Fields, games: _Games) -> _Purchases:
 
 def _pairs_played(played: Fields, games: _Games, bought: IntArray) -> IntArray:
     """For each row of the played file, the place of its (user, game) among the `bought` ones."""
-    user_id = played.integers("User_ID", 1)
+    user_id = played.integers("User_ID", 1, MOST_ID)
     game = rows_of_ids(played, "Game_ID", games.ids, "item_info.dat")
     place = places_of_ids(user_id * len(games.ids) + game, bought)
     bad = np.flatnonzero(place < 0)

@@ -25,7 +25,7 @@ from simulator.data.separated import read_separated
 from simulator.data.steam import SteamFilter
 from simulator.data.table_files import read_table
 from simulator.domain import BoolArray, Catalogue, Dataset, FloatArray, IntArray, Interactions
-from simulator.errors import DataError, UnknownNameError
+from simulator.errors import DataError, UnknownNameError, excerpt
 
 STEAM_REVIEWS = Archive(
     url="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
@@ -163,7 +163,7 @@ def _recommended(reviews: Fields) -> FloatArray:
     texts = reviews.texts("recommend")
     bad = next((k for k, text in enumerate(texts) if text not in ("True", "False")), None)
     if bad is not None:
-        raise reviews.fault(f"{texts[bad]!r} is neither True nor False.", bad, "recommend")
+        raise reviews.fault(f"{excerpt(texts[bad])} is neither True nor False.", bad, "recommend")
     return np.array([text == "True" for text in texts], dtype=np.float32)
 
 
@@ -177,7 +177,8 @@ def _times(reviews: Fields) -> IntArray:
                 seconds[day] = _seconds(*day)
             except ValueError:
                 raise reviews.fault(
-                    f"{day[0]!r} is no day such as 2011-11-05; write one, or leave it empty.",
+                    f"{excerpt(day[0])} is no day such as 2011-11-05; write one, or leave it "
+                    "empty.",
                     row,
                     "date",
                 ) from None

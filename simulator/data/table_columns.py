@@ -27,7 +27,6 @@ position = "place"              # optional, place in the slate from 0
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
@@ -36,6 +35,7 @@ from pydantic_core import ErrorDetails
 
 from simulator.data.separated import decode, read_bytes
 from simulator.errors import DataError, UnknownNameError
+from simulator.reading import MalformedTextError, parse_toml
 
 
 class _Settings(BaseModel):
@@ -107,8 +107,8 @@ def read_table_columns(path: Path) -> TableColumns:
     """
     text = decode(read_bytes(path), path, "utf-8")
     try:
-        columns = TableColumns.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        columns = TableColumns.model_validate(parse_toml(text))
+    except MalformedTextError as error:
         raise DataError(f"Not valid TOML: {error}.", path=path) from None
     except ValidationError as error:
         raise _named(error.errors()[0], path) from None

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,10 @@ def read_table(path: Path) -> Fields:
 
 
 def _read_text(content: bytes, path: Path, delimiter: str) -> Fields:
-    text = decode(content, path, "utf-8").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    text = decode(content, path, "utf-8")
     records = _records(text, path, delimiter)
-    _, header = next(records)
-    repeated = next((name for name in header if header.count(name) > 1), None)
-    if repeated is not None:
-        raise DataError("Two columns have this name.", path=path, line=1, column=repeated)
+    first, header = next(records, (1, []))
+    _refuse_repeated_columns(header, path, first)
     values: list[list[str]] = [[] for _ in header]
     # Small batches: many live rows would set off the garbage collector, 3 times as slow.
     while batch := list(itertools.islice(records, _BATCH)):
@@ -69,6 +68,12 @@ def _read_text(content: bytes, path: Path, delimiter: str) -> Fields:
 
     columns = dict(zip(header, values, strict=True))
     return Fields(path, columns, hashlib.sha256(content).hexdigest(), line_of)
+
+
+def _refuse_repeated_columns(names: Sequence[str], path: Path, line: int | None = None) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise DataError("Two columns have this name.", path=path, line=line, column=name)
 
 
 def _require_width(batch: list[tuple[int, list[str]]], width: int, path: Path) -> None:

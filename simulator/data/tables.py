@@ -27,7 +27,7 @@ from simulator.domain import (
     IntArray,
     Interactions,
 )
-from simulator.errors import DataError
+from simulator.errors import DataError, excerpt
 
 _TIME_CURE = "Times are whole numbers, such as seconds since 1970."
 _ANSWERS = {"1": True, "true": True, "0": False, "false": False}
@@ -155,8 +155,8 @@ def _item_rows(table: Fields, column: str, catalogue: Catalogue, listed_in: str)
     if len(unknown):
         row = int(unknown[0])
         raise table.fault(
-            f"Item id {texts[row]!r} is not in {listed_in} ({len(unknown)} of {len(table)} rows "
-            "have such ids); add the items or drop the rows.",
+            f"Item id {excerpt(texts[row])} is not in {listed_in} ({len(unknown)} of {len(table)} "
+            "rows have such ids); add the items or drop the rows.",
             row,
             column,
         )
@@ -168,7 +168,7 @@ def _answers(table: Fields, column: str) -> BoolArray:
     answers = [_ANSWERS.get(text.strip().lower()) for text in texts]
     if None in answers:
         row = answers.index(None)
-        raise table.fault(f"{texts[row]!r} is neither 1 nor 0.", row, column)
+        raise table.fault(f"{excerpt(texts[row])} is neither 1 nor 0.", row, column)
     return np.array(answers, dtype=bool)
 
 

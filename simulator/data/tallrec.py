@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import html
-import json
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -22,7 +21,8 @@ from simulator.data.archive import Archive
 from simulator.data.movielens import year_in_title
 from simulator.data.separated import decode, read_bytes
 from simulator.domain import Catalogue, Dataset, ExposureLog, IntArray, Interactions, Ragged
-from simulator.errors import DataError
+from simulator.errors import DataError, excerpt
+from simulator.reading import MalformedTextError, parse_json
 
 TallrecKind: TypeAlias = Literal["movie", "book"]
 
@@ -47,6 +47,8 @@ _FILM = re.compile(r'"(?P<title>.*?)"(?=, "|$)', re.DOTALL)
 _ITEM = {"movie": _FILM, "book": _BOOK}
 _WINDOW = 10
 """Items that a question names at most, apart from its target."""
+_LONGEST = 10_000
+"""Characters of a question; real ones have a tenth of it."""
 _ANSWERS = {"Yes.": True, "No.": False}
 
 
@@ -159,10 +161,10 @@ def _goes_on(before: _Question, after: _Question) -> bool:
 
 def _questions(text: str, path: Path, kind: TallrecKind) -> list[_Question]:
     try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        message = f"Not valid JSON: {error.msg}; fetch the file again."
-        raise DataError(message, path=path, line=error.lineno) from None
+        rows = parse_json(text)
+    except MalformedTextError as error:
+        message = f"Not valid JSON: {error}; fetch the file again."
+        raise DataError(message, path=path, line=error.line) from None
     if not isinstance(rows, list) or not rows:
         raise DataError("The file must be a list of questions; fetch it again.", path=path)
     out = []
@@ -173,13 +175,16 @@ def _questions(text: str, path: Path, kind: TallrecKind) -> list[_Question]:
                 raise DataError("No such text in this row.", path=place, column=field)
         answer = _ANSWERS.get(row["output"].strip())
         if answer is None:
-            message = f'{row["output"]!r} is neither "Yes." nor "No.".'
+            message = f'{excerpt(row["output"])} is neither "Yes." nor "No.".'
             raise DataError(message, path=place, column="output")
         out.append(_question(row["input"], answer, place, kind))
     return out
 
 
 def _question(text: str, answer: bool, place: str, kind: TallrecKind) -> _Question:
+    if len(text) > _LONGEST:
+        message = f"{len(text):,} characters, and a question has {_LONGEST:,} at most."
+        raise DataError(message, path=place, column="input")
     parts = _INPUT.fullmatch(text.strip())
     if parts is None or parts["kind"] != kind:
         raise DataError(
@@ -206,11 +211,14 @@ def _titles(listed: str, place: str, kind: TallrecKind) -> tuple[str, ...]:
     if ", ".join(match[0] for match in found) != listed:
         form = '"title" written by author' if kind == "book" else '"title"'
         raise DataError(
-            f"{listed[:80]!r} is no list of items, each {form}, with commas between.",
+            f"{excerpt(listed)} is no list of items, each {form}, with commas between.",
             path=place,
             column="input",
         )
-    return tuple(_title(match) for match in found)
+    titles = tuple(_title(match) for match in found)
+    if not all(titles):
+        raise DataError("An item without a title.", path=place, column="input")
+    return titles
 
 
 def _title(match: re.Match[str]) -> str:

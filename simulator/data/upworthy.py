@@ -28,6 +28,8 @@ UPWORTHY = Archive(
     note="The publisher's CSV files of packages read alike: name one as `file`.",
 )
 LICENCE = "CC BY 4.0"
+_MOST_PEOPLE = 10**12
+"""In one row; sums of rows stay far from the largest integer."""
 FAULTY_WEEKS = (201325, 201402)
 """First and last week in which people were not assigned at random, as the publisher found out."""
 
@@ -115,8 +117,8 @@ def load_headline_tests(folder: Path, *, file: str = UPWORTHY.files[0]) -> Headl
             "test": table.require_filled("clickability_test_id", "name the test."),
             "image": table.texts("eyecatcher_id"),
             "headline": table.require_filled("headline", "a language model reads headlines."),
-            "impressions": table.integers("impressions", 1),
-            "clicks": table.integers("clicks", 0),
+            "impressions": table.integers("impressions", 1, _MOST_PEOPLE),
+            "clicks": table.integers("clicks", 0, _MOST_PEOPLE),
             "week": table.integers("test_week", 1),
         }
     )

@@ -20,6 +20,7 @@ from simulator.clicks.calibration.platt import Platt
 from simulator.clicks.calibration.temperature import Temperature
 from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.files import write_text
+from simulator.reading import MalformedTextError, parse_json, read_text
 
 AgentCalibration: TypeAlias = Platt | Temperature | Isotonic | Batch | ContentFree | Contextual
 """What an agent's probabilities can be mapped by."""
@@ -122,17 +123,17 @@ def load_calibration(path: Path | str) -> FittedCalibration:
         UnknownNameError: If it holds a kind of calibration that there is not.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = parse_json(read_text(Path(path)))
     except OSError as error:
         raise DataError(
             f"cannot read the calibration ({error.strerror}); make one with "
             "`nudgesim prompts calibrate`.",
             path=path,
         ) from error
-    except json.JSONDecodeError as error:
-        raise DataError(f"not valid JSON: {error.msg}.", path=path, line=error.lineno) from error
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8, so no calibration.", path=path) from error
+    except MalformedTextError as error:
+        raise DataError(f"not valid JSON: {error}.", path=path, line=error.line) from error
     try:
         return TypeAdapter(FittedCalibration).validate_python(content)
     except ValidationError as error:
