@@ -69,6 +69,17 @@ def safe_text(text: str, length: int = TITLE_LENGTH) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
+def has_hidden(text: str) -> bool:
+    """Whether a text has characters that print nothing, white space aside."""
+    return _without_hidden(text) != " ".join(text.split())
+
+
+def has_special_tokens(text: str) -> bool:
+    """Whether a text has what `safe_text` takes for special tokens."""
+    line = _without_hidden(text)
+    return _BRACKETED.sub(_without_bracket_token, _OPENING.sub("‹", line)) != line
+
+
 @dataclass(frozen=True)
 class ShownItem:
     """An item as a prompt shows it; `str()` gives `"Alien" (Horror, Sci-Fi)`.

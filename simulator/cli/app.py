@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from simulator.cli import agent, cache, compare, data, demo, models, prompts, reproduce, run, serve
+from simulator.cli import (
+    agent,
+    audit,
+    cache,
+    compare,
+    data,
+    demo,
+    models,
+    prompts,
+    reproduce,
+    run,
+    serve,
+)
 from simulator.cli.console import errors
 from simulator.cli.stopping import CTRL_C, STOPPED, stopped_by_signals
 from simulator.errors import BudgetSpentError, NudgesimError
@@ -28,6 +40,7 @@ app.command(name="reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(agent.app, name="agent")
+app.add_typer(audit.app, name="audit")
 app.add_typer(cache.app, name="cache")
 app.command(name="models")(models.models)
 app.command(name="serve")(serve.serve)

@@ -1,0 +1,106 @@
+"""An audit as tables of text, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pandas as pd
+
+from evals.audit.findings import ALL, TitleAudit
+from evals.tables import Table, interval, number, percentage, records
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me", "Zl", "Zp"})
+_SHOWN = 48
+"""Characters of a title in a table."""
+
+
+def kind_table(audit: TitleAudit) -> Table:
+    """A row a kind, both templates side by side, both places together."""
+    return _table(audit, "kind", "place", "Hostile titles")
+
+
+def place_table(audit: TitleAudit) -> Table:
+    """A row a place, both templates side by side, all kinds together."""
+    return _table(audit, "place", "kind", "Where they stand")
+
+
+def worst_table(audit: TitleAudit, n: int = 10) -> Table:
+    """The titles that move the audited template most."""
+    rows = [
+        (escaped(row["hostile"]), row["kind"], number(row["moved"], 3), _signed(row["shift"]))
+        for row in records(audit.worst(n))
+    ]
+    title = f"The titles that move {audit.template} most"
+    return Table(title, ("title", "kind", "moved", "shift"), tuple(rows), 2)
+
+
+def suspicious_table(found: pd.DataFrame) -> Table:
+    """A row a text, with what a prompt shows instead."""
+    rows = [
+        (
+            row["item"],
+            row["field"],
+            escaped(row["text"]),
+            row["why"],
+            "as it is" if row["shown"] == row["text"] else escaped(row["shown"]) or "nothing",
+        )
+        for row in records(found)
+    ]
+    columns = ("item", "field", "text", "why", "the prompt shows")
+    return Table("Suspicious titles and categories", columns, tuple(rows), 4)
+
+
+def escaped(text: str, length: int = _SHOWN) -> str:
+    """A text in which every character can be seen, cut to a length."""
+    seen = "".join(_visible(c) for c in text[: length + 1])
+    return seen if len(seen) <= length else seen[: length - 1] + "…"
+
+
+def verdict(audit: TitleAudit) -> str:
+    """How much of the raw template's shift is left, in a sentence."""
+    level, low, high = audit.remaining
+    return (
+        f"{audit.template} leaves {percentage(level)} [{percentage(low)}, {percentage(high)}] of "
+        f"the mean shift of the {audit.baseline} template, where both were answered."
+    )
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _table(audit: TitleAudit, rows: str, other: str, title: str) -> Table:
+    table = audit.by_kind[audit.by_kind[other] == ALL].set_index(["template", rows])
+    names = [audit.template, audit.baseline]
+    lines = []
+    for name in dict.fromkeys(table.loc[audit.template].index):
+        both = [records(table.loc[[(template, name)]])[0] for template in names]
+        cells = [cell for row in both for cell in _cells(row)]
+        lines.append((str(name), f"{both[0]['titles']}", *cells))
+    about = [
+        f"{template}: {figure}"
+        for template in names
+        for figure in ("moved", "shift", "neutral", "failed")
+    ]
+    note = (
+        f"{title}, asked of {audit.model} (moved: mean |P(hostile) − P(twin)|, 95% intervals over "
+        "users and titles; shift: with its sign; neutral: what another harmless title moves; "
+        "failed: decisions without an answer)"
+    )
+    return Table(note, (rows, "titles", *about), tuple(lines), 1)
+
+
+def _cells(row: dict[str, float]) -> tuple[str, ...]:
+    return (
+        interval(row, "moved", 3),
+        _signed(row["shift"]),
+        number(row["neutral"], 3),
+        percentage(row["failed"]),
+    )
+
+
+def _signed(value: float) -> str:
+    return number(value, 3, signed=True)
