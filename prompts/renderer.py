@@ -61,7 +61,7 @@ class PromptRenderer:
         self._items: dict[int, ShownItem] = {}
         self.static = template.render_static(examples)
         self._candidates: dict[int, str] = {}
-        self._users: dict[tuple[int, ...], str] = {}
+        self._histories: dict[tuple[int, ...], str] = {}
         self._remembered = 0
 
     def render(self, history: Ragged, item: IntArray, user: IntArray | None = None) -> list[Prompt]:
@@ -82,7 +82,7 @@ class PromptRenderer:
         self._check_rows(item, "item")
         self._check_rows(history.values, "history")
         if self._remembered > _REMEMBERED:
-            self._users.clear()
+            self._histories.clear()
             self._candidates.clear()
             self._remembered = 0
         users = self._user_parts(windowed(history, *self._window), self._owners(user, len(item)))
@@ -118,7 +118,7 @@ class PromptRenderer:
 
     def _user_parts(self, kept: Ragged, owners: Sequence[int]) -> list[str]:
         """The user part of each row; rows of equal owners and histories share one string."""
-        rendered = self._users
+        rendered = self._histories
         values, offsets = kept.values.tolist(), kept.offsets.tolist()
         out = []
         for (start, end), owner in zip(pairwise(offsets), owners, strict=True):
