@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from simulator.lab.page.anatomy import anatomy
 from simulator.lab.page.faults import located
 from simulator.lab.page.paced_engine import EngineThread, PacedEngine
 from simulator.lab.page.pool import Pool
-from simulator.lab.page.rendering import FaultyDraftError, Renderer
+from simulator.lab.page.rendering import FaultyDraftError, render_draft
 from simulator.lab.page.template_file import TemplateFile
 
 SHIPPED = "movies/click-en"
@@ -89,40 +88,28 @@ def shown(data: Dataset) -> Exposures:
     return data.logged_exposures(np.array([3, 44, 45]))
 
 
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    opened = Renderer(None, seconds=1.0)
-    yield opened
-    opened.close()
-
-
-def test_drafts_are_rendered_as_runs_render_them(renderer: Renderer, shown: Exposures) -> None:
+def test_drafts_are_rendered_as_runs_render_them(shown: Exposures) -> None:
     template = load_template(SHIPPED)
     assert shown.catalogue is not None
     own = PromptRenderer(template, shown.catalogue, shipped_examples(template))
-    rendered = renderer.render(TEXT, "my.j2", shown)
+    rendered = render_draft(TEXT, "my.j2", shown, None)
     assert rendered.prompts == own.render(shown.history, shown.item)
-    assert (rendered.labels, rendered.sha256) == (("yes", "no"), template.sha256)
+    assert rendered.template.sha256 == template.sha256
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draft", "says"),
     [
-        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "1 sec"),
-        ("{{ 7 ** 9999999999 }}", "1 sec"),
-        ("{{ 'a' * 9999999999 }}", "giant"),
-        ("{{ 'a' * 1000000 }}", "characters"),
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "loops"),
+        ("{{ 'a' * 9999999999 }}", "memory"),
+        ("{{ 'a' * 250000 }}", "250,... characters"),
     ],
 )
-def test_a_draft_that_takes_too_much_is_stopped(
-    renderer: Renderer, shown: Exposures, draft: str, says: str
-) -> None:
-    began = time.monotonic()
-    with pytest.raises(FaultyDraftError, match=says):
-        renderer.render(TEXT.replace("Answer:\n{% endblock", draft + "\n{% endblock"), "x", shown)
-    assert renderer.render(TEXT, "my.j2", shown).prompts
-    assert time.monotonic() - began < 20
+def test_a_draft_that_takes_too_much_is_stopped(shown: Exposures, draft: str, says: str) -> None:
+    text = TEXT.replace("Answer:\n{% endblock", draft + "\n{% endblock")
+    with pytest.raises(FaultyDraftError, match=says) as stopped:
+        render_draft(text, "x", shown, None)
+    assert stopped.value.fault.line > 0
 
 
 def test_users_are_drawn_by_seed_and_found_by_id(data: Dataset) -> None:

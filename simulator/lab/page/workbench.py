@@ -20,7 +20,7 @@ from simulator.lab.page.evaluating import Evaluator, Trial
 from simulator.lab.page.faults import located
 from simulator.lab.page.paced_engine import EngineThread, PacedEngine
 from simulator.lab.page.pool import Case, Pool
-from simulator.lab.page.rendering import FaultyDraftError, Rendered, Renderer
+from simulator.lab.page.rendering import FaultyDraftError, Rendered, render_draft
 from simulator.lab.page.template_file import TemplateFile
 from simulator.lab.variants import Variant
 
@@ -60,7 +60,7 @@ class Workbench:
         self._pool = Pool(lab.data, lab.rows("development", _MOST_ROWS))
         self._cases = self._pool.draw(users, lab.seed)
         shipped = lab.settings.examples == "shipped"
-        self._renderer = Renderer(None if shipped else lab.variant().examples)
+        self._examples = None if shipped else lab.variant().examples
         self._thread = EngineThread(lab.engine)
         self._engine = PacedEngine(self._thread)
         self.evaluator = Evaluator(lab)
@@ -72,7 +72,6 @@ class Workbench:
     def close(self) -> None:
         """End what runs, and stop the engine."""
         self.evaluator.close()
-        self._renderer.close()
         self._thread.close()
 
     def describe(self) -> dict[str, Any]:
@@ -145,14 +144,14 @@ class Workbench:
         rendered = self._render(text, cases)
         answers = self._ask(rendered, text)
         before = self._compare(text, cases, answers)
-        prompt = rendered.prompts[min(shown, len(cases) - 1)]
+        template, prompt = rendered.template, rendered.prompts[min(shown, len(cases) - 1)]
         encoder = getattr(self._engine, "encoder", None)
         return {
-            "name": rendered.name,
-            "version": rendered.version,
-            "labels": rendered.labels,
-            "window": rendered.window,
-            "sha256": rendered.sha256,
+            "name": template.name,
+            "version": template.version,
+            "labels": template.labels.pair,
+            "window": template.history.window,
+            "sha256": template.sha256,
             "cases": _rows(answers, before),
             "parts": [asdict(part) for part in anatomy(prompt, encoder)],
             "room": None if encoder is None else encoder.window - 1,
@@ -176,15 +175,14 @@ class Workbench:
         """
         if self.evaluator.running:
             raise ConfigError("An evaluation is under way; wait for it, or cancel it.")
-        # Stopped there if it loops for ever; here it would be too late.
-        rendered = self._render(text, self._cases)
+        template = self._render(text, self._cases).template
         variant = self._variant(text)
         trial = Trial(
             number=len(self.evaluator.trials) + 1,
             text=text,
-            name=rendered.name,
-            version=rendered.version,
-            sha256=rendered.sha256,
+            name=template.name,
+            version=template.version,
+            sha256=template.sha256,
             exposures=exposures,
             against=self._incumbent,
         )
@@ -228,11 +226,14 @@ class Workbench:
         return self._lab.variant(Template.parse(text, file.path, place=file.place))
 
     def _render(self, text: str, cases: Sequence[Case]) -> Rendered:
-        return self._renderer.render(text, self.file.place, self._pool.exposures(cases))
+        shown = self._pool.exposures(cases)
+        return render_draft(text, self.file.place, shown, self._examples)
 
     def _ask(self, rendered: Rendered, text: str) -> _Answers:
         try:
-            answers = self._engine.label_probabilities(rendered.prompts, rendered.labels)
+            answers = self._engine.label_probabilities(
+                rendered.prompts, rendered.template.labels.pair
+            )
         except LabelError as error:
             what = f"field 'labels': {error}"
             raise FaultyDraftError(located(what, self.file.place, text)) from error
