@@ -80,7 +80,8 @@ class FrontMatter(BaseModel):
         description: One line for `nudgesim prompts list`.
         labels: The two answers of a click template; a path template has none.
         history: The history window.
-        categories: Whether items are shown with their categories.
+        categories: Whether items are shown with their categories; "candidate" shows those of the
+            candidate alone.
     """
 
     model_config = _STRICT
@@ -93,7 +94,7 @@ class FrontMatter(BaseModel):
     description: Word
     labels: Labels | None = None
     history: HistoryWindow
-    categories: bool = True
+    categories: bool | Literal["candidate"] = True
 
     @model_validator(mode="after")
     def _labels_are_for_clicks(self) -> FrontMatter:

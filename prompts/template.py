@@ -109,6 +109,10 @@ class Template:
         """With items shown by their titles alone."""
         return self._varied("without categories", {"categories": False}, self._body)
 
+    def with_bare_history(self) -> Self:
+        """With past items shown by their titles alone; the candidate keeps its categories."""
+        return self._varied("bare history", {"categories": "candidate"}, self._body)
+
     def with_phrases(self, name: str, phrases: Mapping[str, str]) -> Self:
         """In other words: each key in the template's text replaced by its value.
 
@@ -184,7 +188,7 @@ class Template:
     def render_static(self, examples: Sequence[Example] = ()) -> str:
         """The part that is the same for all decisions of a run."""
         shown = tuple(
-            replace(e, history=self._shown(e.history), candidate=self._shown([e.candidate])[0])
+            replace(e, history=self._past(e.history), candidate=self._shown(e.candidate))
             for e in examples
         )
         return self.blocks.render("static", examples=shown, **self._everywhere)
@@ -195,19 +199,24 @@ class Template:
         Path templates are told of no persona.
         """
         told = {"persona": persona} if self.steps is None else {}
-        return self.blocks.render("user", history=self._shown(history), **told, **self._everywhere)
+        return self.blocks.render("user", history=self._past(history), **told, **self._everywhere)
 
     def render_candidate(self, item: ShownItem) -> str:
         """The item and the question, without white space at the end.
 
         For a path template the item is the target.
         """
-        shown = self._shown([item])[0]
+        shown = self._shown(item)
         return self.blocks.render("candidate", item=shown, **self._everywhere).rstrip()
 
-    def _shown(self, items: Sequence[ShownItem]) -> tuple[ShownItem, ...]:
-        """The items as this template shows them."""
-        return tuple(items if self.front_matter.categories else map(_without_categories, items))
+    def _past(self, items: Sequence[ShownItem]) -> tuple[ShownItem, ...]:
+        """A history's items as this template shows them."""
+        whole = self.front_matter.categories is True
+        return tuple(items if whole else map(_without_categories, items))
+
+    def _shown(self, item: ShownItem) -> ShownItem:
+        """A candidate as this template shows it."""
+        return item if self.front_matter.categories else _without_categories(item)
 
 
 def template_names(task: Task = "click") -> tuple[str, ...]:

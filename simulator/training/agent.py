@@ -193,9 +193,11 @@ def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:
     own = f"{data.catalogue.domain}/click-en"
     auto = own if own in template_names() else "general/click-en"
     named = [load_template(auto if name == "auto" else name) for name in settings.templates]
-    if settings.window is None:
-        return named
-    return [template.with_history(*settings.window) for template in named]
+    if settings.bare_history:
+        named = [template.with_bare_history() for template in named]
+    if settings.window is not None:
+        named = [template.with_history(*settings.window) for template in named]
+    return named
 
 
 def _digest(

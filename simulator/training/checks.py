@@ -12,6 +12,7 @@ import torch
 from simulator.data import split_users
 from simulator.domain import Dataset, IntArray
 from simulator.errors import ConfigError, DataError, EngineError
+from simulator.training.checkpoint import NAME as CHECKPOINT
 from simulator.training.settings import TrainingSettings
 
 REPORT = "training.json"

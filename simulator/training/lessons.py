@@ -12,7 +12,7 @@ from prompts.window import kept_from, windowed
 from simulator.domain import BoolArray, Dataset, FloatArray, IntArray
 from simulator.errors import DataError
 
-_MOST_CANDIDATES = 32
+_MOST_CANDIDATES = 16
 """A lesson; the longest slates are parted."""
 _ROWS_AT_ONCE = 50_000
 

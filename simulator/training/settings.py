@@ -155,6 +155,8 @@ class TrainingSettings:
             domain's in English.
         window: The history window and drop of the templates, in place of their own. The larger the
             drop, the more prompts share a beginning, and the faster both training and asking are.
+        bare_history: Whether past items are shown by their titles alone, which makes prompts
+            shorter by half and more; where titles are tokens, little is lost by it.
         personas: Whether prompts describe the user (`prompts.Personas`), by what was known before
             the moment.
         teacher: Who teaches beside the log; None, or where no-clicks are drawn, nobody.
@@ -198,6 +200,7 @@ class TrainingSettings:
     seed: int = 0
     templates: tuple[str, ...] = ("auto",)
     window: tuple[int, int] | None = None
+    bare_history: bool = False
     personas: bool = False
     teacher: TeacherSettings | None = None
     main_share: float = 1.0

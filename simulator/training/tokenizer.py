@@ -3,7 +3,8 @@
 Byte-level, so that any text has tokens. Text is cut where an item line has its joints: a genre is
 the same token wherever it stands in the list, a year is one token, and the joints themselves
 (`)" (`, the end of one line and the quotation mark of the next) are single tokens, which makes a
-line of history about ten tokens long. No token crosses from one part of a prompt into the next, so
+line of history about ten tokens long. Where each title is a token, quotation marks and all, a line
+ends with its line break, so that prompts can be tokenised line by line. No token crosses from one part of a prompt into the next, so
 the parts' tokens end to end are the whole prompt's tokens.
 """
 
@@ -29,8 +30,9 @@ PAD = "<|pad|>"
 LABELS = ("yes", "no", "是", "否", "1", "0")
 """Answer words that are one token each, with and without a blank before them."""
 
+_NEXT_LINE = r'\)?"?\n"?'
 _JOINTS = (
-    r'\)" \(|\)?"?\n"?|: "| \(|, '  # between the fields of an item line, and between lines
+    r'\)" \(|%s|: "| \(|, '  # between the fields of an item line, and between lines
     r"|\d+"
     r"| ?\p{L}[\p{L}'’-]*"  # a word with the blank before it: `Sci-Fi`, ` Children's`
     r"|\s+|[^\s\p{L}\p{N}]+|."
@@ -52,10 +54,11 @@ def train_tokenizer(
         settings: How many tokens (400 or so at least: 256 bytes, the labels and the categories),
             and whether each title is one more.
     """
+    next_line = _NEXT_LINE.removesuffix('"?') if settings.whole_titles else _NEXT_LINE
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_JOINTS), behavior="isolated"),
+            pre_tokenizers.Split(Regex(_JOINTS % next_line), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
