@@ -17,6 +17,7 @@ from simulator.training.settings import (
     LoraSettings,
     NegativeSettings,
     NetworkSettings,
+    TeacherSettings,
     TrainingSettings,
     Variety,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "PocketReport",
     "Progress",
     "Quality",
+    "TeacherSettings",
     "TrainingLog",
     "TrainingReport",
     "TrainingSettings",

@@ -4,8 +4,8 @@ Byte-level, so that any text has tokens. Text is cut where an item line has its 
 the same token wherever it stands in the list, a year is one token, and the joints themselves
 (`)" (`, the end of one line and the quotation mark of the next) are single tokens, which makes a
 line of history about ten tokens long. Where each title is a token, quotation marks and all, a line
-ends with its line break, so that prompts can be tokenised line by line. No token crosses from one part of a prompt into the next, so
-the parts' tokens end to end are the whole prompt's tokens.
+ends with its line break, so that prompts can be tokenised line by line. No token crosses from one
+part of a prompt into the next, so the parts' tokens end to end are the whole prompt's tokens.
 """
 
 from __future__ import annotations
