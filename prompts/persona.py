@@ -68,8 +68,9 @@ class Persona:
 
     def _english(self) -> Iterable[str]:
         rate = ""
-        if self.click_rate is not None:
-            rate = f": you take {self.click_rate} of 100, others {self.others} of the same"
+        if self.click_rate is not None and self.others is not None:
+            of_100 = f"you take {self.click_rate} of 100, others {self.others} of the same"
+            rate = f": {of_100}: {self.click_rate - self.others:+d}"
         yield f"About you, from {self.known} items{rate}."
         more, less = (", ".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"More than others: {more or 'nothing'}. Less: {less or 'nothing'}."
@@ -77,8 +78,9 @@ class Persona:
 
     def _chinese(self) -> Iterable[str]:
         rate = ""
-        if self.click_rate is not None:
-            rate = f"：每100件你选{self.click_rate}件，同样的物品其他人选{self.others}件"
+        if self.click_rate is not None and self.others is not None:
+            of_100 = f"每100件你选{self.click_rate}件，同样的物品其他人选{self.others}件"
+            rate = f"：{of_100}：{self.click_rate - self.others:+d}"
         yield f"关于你（根据{self.known}件物品）{rate}。"
         more, less = ("，".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"比其他人更喜欢：{more or '无'}。更不喜欢：{less or '无'}。"

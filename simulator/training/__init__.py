@@ -20,6 +20,7 @@ from simulator.training.settings import (
     TeacherSettings,
     TrainingSettings,
     Variety,
+    recipe,
 )
 from simulator.training.trainer import Progress
 
@@ -37,6 +38,7 @@ __all__ = [
     "TrainingReport",
     "TrainingSettings",
     "Variety",
+    "recipe",
     "share_of_the_way",
     "train_agent",
     "train_pocket",

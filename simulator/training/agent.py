@@ -25,7 +25,13 @@ from simulator.engines.hub import load_causal_model, revision_of
 from simulator.engines.models import resolve_model
 from simulator.files import write_text
 from simulator.manifest import data_sha256
-from simulator.training.base_model import BaseModel, half_precision, open_base, save_model
+from simulator.training.base_model import (
+    BaseModel,
+    begin_titles,
+    half_precision,
+    open_base,
+    save_model,
+)
 from simulator.training.checkpoint import Checkpoint
 from simulator.training.checks import (
     REPORT,
@@ -42,7 +48,7 @@ from simulator.training.model_card import model_card
 from simulator.training.negatives import TrainingLog, with_no_clicks
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
-from simulator.training.settings import TrainingSettings
+from simulator.training.settings import SCRATCH, TrainingSettings
 from simulator.training.teacher import Teacher
 from simulator.training.through_trl import train_through_trl
 from simulator.training.trainer import Outcome, Progress, Trainer
@@ -108,6 +114,8 @@ def train_agent(
         teacher = Teacher(
             log.data.log, learners, data.n_items, settings.teacher, seed=settings.seed
         )
+        if settings.base == SCRATCH and settings.network.whole_titles:
+            begin_titles(base, data.catalogue, teacher.item_features())
     plan = LessonPlan(wordings, log.data, learners, settings, personas=personas, teacher=teacher)
     checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
     reader = Reader(

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from prompts import Template, load_template, template_names
-from simulator.domain import Catalogue
+from prompts import ShownItem, Template, load_template, template_names
+from simulator.domain import Catalogue, FloatArray
 from simulator.engines.encoding import Encoder
 from simulator.engines.hub import (
     checkpoint_folder,
@@ -24,7 +24,7 @@ from simulator.engines.hub import (
 )
 from simulator.engines.models import resolve_model
 from simulator.errors import MissingExtraError
-from simulator.training.network import make_network
+from simulator.training.network import START, make_network
 from simulator.training.settings import SCRATCH, LoraSettings, TrainingSettings
 from simulator.training.tokenizer import train_tokenizer
 
@@ -82,6 +82,23 @@ def open_base(
     network = load_causal_model(resolved, dtype=torch.bfloat16 if halved else torch.float32)
     base = BaseModel(network.to(device), encoder, resolved.name, revision_of(folder), saved_as)
     return base if settings.lora is None else _adapted(base, settings.lora, settings.seed)
+
+
+def begin_titles(base: BaseModel, catalogue: Catalogue, features: FloatArray) -> None:
+    """Start the tokens of whole titles from what is known of their items.
+
+    Args:
+        base: From scratch, with a token for each title; a base of words stays as it is.
+        catalogue: Whose titles are tokens.
+        features: Of each item, of mean 0 and variance 1, shape (n_items, d), d at most the width.
+    """
+    known = base.encoder.tokenizer.get_added_vocab()
+    spelled = [f'"{ShownItem(title).title}"' for title in catalogue.titles]
+    rows = [row for row, title in enumerate(spelled) if title in known]
+    tokens = [known[spelled[row]] for row in rows]
+    with torch.no_grad():
+        table = base.network.get_input_embeddings().weight
+        table[tokens, : features.shape[1]] = torch.from_numpy(features[rows]).to(table) * START
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:

@@ -145,7 +145,7 @@ class LessonPlan:
         rng: np.random.Generator,
     ) -> WordedLesson | None:
         """A lesson in tokens; one that comes in the same words in every pass is remembered."""
-        if manner == "strange titles" or not self._repeats:
+        if manner in ("strange titles", "unknown titles") or not self._repeats:
             return wording.word(lesson, static, manner=manner, rng=rng, with_answers=True)
         key = (wording.template.sha256, static, manner, lesson.rows.tobytes())
         if key not in self._worded:
@@ -209,9 +209,11 @@ class LessonPlan:
         draw, variety = rng.random(), self._settings.variety
         if draw < variety.no_categories:
             return "no categories"
-        if draw < variety.no_categories + variety.strange_titles:
+        draw -= variety.no_categories
+        if draw < variety.strange_titles:
             return "strange titles"
-        return "plain"
+        strange = variety.strange_titles + variety.unknown_titles
+        return "unknown titles" if draw < strange else "plain"
 
     def _statics_with_examples(self, wording: Wording) -> Iterator[str]:
         yield wording.static(shipped_examples(wording.template))

@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from simulator.training.settings import HEAD_WIDTH, NetworkSettings
 
-_START = 0.1
+START = 0.1
 """Standard deviation of the fresh weights: about one over the root of the width. The customary 0.02
 is for networks thirty times as wide; from there this one needs several times the steps."""
 _ROPE_THETA = 100_000.0
@@ -43,7 +43,7 @@ def make_network(
         bos_token_id=None,
         eos_token_id=end,
         pad_token_id=pad,
-        initializer_range=_START,
+        initializer_range=START,
         attn_implementation="sdpa",
         dtype="float32",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from simulator.errors import ConfigError, UnknownNameError
@@ -82,6 +82,9 @@ class Variety:
         short_history: Share of the histories cut to a random stretch of the window.
         strange_titles: Share of the lessons whose items carry other items' titles, so that an
             unknown title with known categories gets a sensible answer.
+        unknown_titles: Share of the lessons whose items carry titles that no item has, made of
+            other titles' words; where each known title is a token, only so does a network learn
+            what to make of one that is none.
         no_categories: Share of the lessons whose items are shown without categories.
     """
 
@@ -89,6 +92,7 @@ class Variety:
     examples: float = 0.0
     short_history: float = 0.0
     strange_titles: float = 0.0
+    unknown_titles: float = 0.0
     no_categories: float = 0.0
 
     def __post_init__(self) -> None:
@@ -249,3 +253,34 @@ class TrainingSettings:
         if self.base == SCRATCH:
             return 1e-3
         return 2e-5 if self.lora is None else 2e-4
+
+
+def recipe(base: str = SCRATCH) -> TrainingSettings:
+    """What `nudgesim agent train` does unless told otherwise; docs/training.md measures it.
+
+    A base knows titles and reads the template as it stands; a network from scratch is shown long
+    histories in few tokens.
+
+    Args:
+        base: As of `TrainingSettings`.
+    """
+    common = TrainingSettings(
+        base=base,
+        personas=True,
+        teacher=TeacherSettings(guesses=1.0),
+        variety=Variety(shuffled=0.5),
+    )
+    if base != SCRATCH:
+        return replace(common, epochs=2.0)
+    return replace(
+        common,
+        epochs=8.0,
+        window=(100, 50),
+        bare_history=True,
+        batch_decisions=384,
+        batch_tokens=32_768,
+        learning_rate=3e-3,
+        averaging=0.998,
+        patience=3,
+        network=NetworkSettings(window=4_096),
+    )

@@ -61,6 +61,7 @@ class Teacher:
             for number in range(_SEEDS)
         ]
         self._settings = settings
+        self._n_items = n_items
         shown = np.bincount(known.item, minlength=n_items).astype(np.float64)
         self._edges = np.cumsum(shown**_GUESSED_BY)
 
@@ -68,6 +69,18 @@ class Teacher:
         """P(click) of a user for items, float64, of their shape."""
         users = np.full(len(item), user)
         return np.asarray(expit(np.mean([one.logit(users, item) for one in self._factors], axis=0)))
+
+    def item_features(self) -> FloatArray:
+        """What it has learnt of each item, each feature of mean 0 and variance 1.
+
+        Returns:
+            Shape (n_items, d): the items' bias, and the vector of the largest factorisation.
+        """
+        largest = self._factors[-1]
+        found = min(self._n_items, len(largest.item_bias) - 1)
+        made = np.zeros((self._n_items, 1 + largest.item.shape[1]))
+        made[:found] = np.column_stack([largest.item_bias, largest.item])[:found]
+        return np.asarray((made - made.mean(axis=0)) / np.maximum(made.std(axis=0), 1e-9))
 
     def taught(self, lesson: Lesson, rng: np.random.Generator) -> Lesson:
         """The lesson with the teacher's opinion, and with items that it guesses about."""

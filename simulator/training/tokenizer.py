@@ -11,12 +11,13 @@ part of a prompt into the next, so the parts' tokens end to end are the whole pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from prompts import ShownItem, Template
+from prompts import Persona, ShownItem, Template
 from simulator.domain import Catalogue
 from simulator.training.settings import NetworkSettings
 
@@ -33,12 +34,14 @@ LABELS = ("yes", "no", "是", "否", "1", "0")
 _NEXT_LINE = r'\)?"?\n"?'
 _JOINTS = (
     r'\)" \(|%s|: "| \(|, '  # between the fields of an item line, and between lines
+    r"| ?[+-]\d+"  # a persona's points
     r"|\d+"
     r"| ?\p{L}[\p{L}'’-]*"  # a word with the blank before it: `Sci-Fi`, ` Children's`
     r"|\s+|[^\s\p{L}\p{N}]+|."
 )
 _FILM_TEMPLATES = 40
 """How often the texts of the film templates are repeated."""
+_PERSONA = Persona("en", 10, 50, 50, (), 0, 0)
 _WHOLE_WORDS = 2_000
 """How often a word that must become one token is repeated in the training text."""
 
@@ -103,6 +106,10 @@ def _text(catalogue: Catalogue, templates: Sequence[Template]) -> Iterator[str]:
     labels = dict.fromkeys([*LABELS, *(w for t in templates for w in t.labels.pair)])
     yield from _repeated(labels)
     yield from _repeated(f" {label}" for label in labels)
+    yield from (f"{_PERSONA}\n{replace(_PERSONA, language='zh')}\n",) * _FILM_TEMPLATES
+    points = range(0, 101, 5)  # of personas
+    yield from _repeated(f" {sign}{number}" for number in points for sign in "+-")
+    yield from _repeated(str(number) for number in points)
 
 
 def _repeated(words: Iterable[str]) -> Iterator[str]:

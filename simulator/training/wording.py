@@ -18,7 +18,7 @@ from simulator.interfaces import Prompt
 from simulator.training.branches import Tree, grow_tree
 from simulator.training.lessons import Lesson
 
-Manner = Literal["plain", "strange titles", "no categories"]
+Manner = Literal["plain", "strange titles", "unknown titles", "no categories"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +96,9 @@ class Wording:
             lesson: What to word.
             static: The static part.
             manner: "strange titles" gives every item another item's title, and keeps the
-                categories; "no categories" leaves those out.
-            rng: Needed for strange titles.
+                categories; "unknown titles" puts the words of another title in another order, so
+                that it is nobody's; "no categories" leaves the categories out.
+            rng: Needed for strange and unknown titles.
             with_answers: Each branch ends with the token of the true answer.
         """
         prompts = self.prompts(lesson, static, manner=manner, rng=rng)
@@ -135,15 +136,21 @@ class Wording:
     ) -> tuple[list[ShownItem], list[ShownItem]]:
         rows = np.concatenate([lesson.history, lesson.items]).tolist()
         shown = [self._items[row] for row in rows]
-        if manner == "strange titles" and rng is not None:
+        if manner in ("strange titles", "unknown titles") and rng is not None:
             owner = rng.permutation(len(self.catalogue))
+            made = str if manner == "strange titles" else _nobodys
             shown = [
-                replace(item, title=self._items[owner[row]].title)
+                replace(item, title=made(self._items[owner[row]].title))
                 for row, item in zip(rows, shown, strict=True)
             ]
         elif manner == "no categories":
             shown = [replace(item, categories=()) for item in shown]
         return shown[: len(lesson.history)], shown[len(lesson.history) :]
+
+
+def _nobodys(title: str) -> str:
+    """A title's words backwards: "Seven (1995)" becomes "1995 Seven"."""
+    return " ".join(word.strip("(),:") for word in reversed(title.split()))
 
 
 def in_parts(batch: Sequence[WordedLesson], most_tokens: int) -> Iterator[list[WordedLesson]]:
