@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TORCH := torch==2.13.0
-EXTRAS := dev,ray,serve,gym,cornac,implicit
+EXTRAS := dev,ray,serve,gym,cornac,implicit,train
 CPU_WHEELS := https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test check fmt setup

@@ -1,9 +1,7 @@
-"""Attention over packed trees that computes only what the tree's shape allows.
+"""Attention over packed trees: the trunk as plain causal text, the branches through one mask.
 
 Padding needs no mask of its own: on the trunk it stands behind all real tokens, and no branch sees
-so far; on a branch it stands at the end. Written as matrix products: for narrow heads they are
-faster on a CPU than the fused kernel with a mask of the whole row, and the products between
-branches are never computed.
+so far; on a branch it stands at the end.
 """
 
 from __future__ import annotations
