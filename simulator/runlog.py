@@ -22,8 +22,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from simulator.errors import RunError
+from simulator.errors import RunError, excerpt
 from simulator.files import atomic_write, remove_leftovers, write_text
+from simulator.run_files import read_json, read_state, read_table
 
 EPISODE_COLUMNS = ("user", "target", "similarity", "rank", "known")
 """Before round 1: `similarity` is e_j . e_u, `rank` the target's rank (from 0), and `known` says
@@ -100,39 +101,21 @@ class Run:
                 lacks a column.
         """
         log = RunLog(Path(path))
-        manifest = log.read_json("manifest.json")
+        manifest = log.manifest()
         rounds = log.finished_rounds()
         if not rounds:
             raise RunError(f"{path}: no round is finished yet; run it again to go on.")
         return cls(
             manifest=manifest,
-            episodes=_read_table(log.path / "episodes.parquet", EPISODE_COLUMNS),
+            episodes=log.episodes(),
             exposures=pd.concat(
-                [_read_table(log.round_path(r), EXPOSURE_COLUMNS) for r in rounds],
+                [read_table(log.round_path(r), EXPOSURE_COLUMNS) for r in rounds],
                 ignore_index=True,
             ),
-            cost=log.read_json("cost.json"),
+            cost=log.cost(),
             path=log.path,
-            titles=_read_table(log.path / "items.parquet", ("title",))["title"].tolist(),
+            titles=log.titles(),
         )
-
-
-def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A table of a run, with these columns and perhaps more.
-
-    Raises:
-        RunError: If it cannot be read, or lacks a column.
-    """
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is missing or damaged; repeat the run.") from error
-    if lacking := [name for name in columns if name not in table]:
-        raise RunError(
-            f"{path} has no column {', '.join(lacking)}: another version of nudgesim wrote it. "
-            "Repeat the run."
-        )
-    return table
 
 
 class RunLog:
@@ -161,24 +144,35 @@ class RunLog:
         if not (self.path / "manifest.json").exists():
             self.write_json("manifest.json", manifest)
             return
-        before = self.read_json("manifest.json").get("config", {})
+        before = self.manifest().get("config", {})
         now = json.loads(json.dumps(manifest.get("config", {})))
         different = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
         if different:
             key = different[0]
             raise RunError(
-                f"{self.path} holds a run with {key} = {before.get(key)!r}, not {now.get(key)!r}"
+                f"{self.path} holds a run with {excerpt(key)[1:-1]} = {excerpt(before.get(key))}, "
+                f"not {excerpt(now.get(key))}"
                 f"{f' (and {len(different) - 1} more differences)' if different[1:] else ''}; "
                 "choose another --out, or repeat the run's own settings to resume it."
             )
 
     def finished_rounds(self) -> list[int]:
-        """Numbers of the rounds whose exposures and state are whole, ascending from 1."""
-        return list(range(1, max(self._states(), default=0) + 1))
+        """Numbers of the rounds whose exposures and state are whole, ascending from 1.
+
+        Raises:
+            RunError: If the exposures of one are not here.
+        """
+        done = max(self._states(), default=0)
+        found = set(self.path.glob("rounds/round-*.parquet"))
+        for number in range(1, done + 1):
+            if self.round_path(number) not in found:
+                raise RunError(f"{self.round_path(number)} is missing; repeat the run.")
+        return list(range(1, done + 1))
 
     def _states(self) -> list[int]:
         """Rounds whose state is here: two where a process died between writing and deleting."""
-        return [int(path.stem.rpartition("-")[2]) for path in self.path.glob("state/round-*.npz")]
+        numbers = (path.stem.rpartition("-")[2] for path in self.path.glob("state/round-*.npz"))
+        return [int(number) for number in numbers if number.isdecimal()]
 
     def _drop_old_states(self) -> None:
         for number in sorted(self._states())[:-1]:
@@ -195,7 +189,7 @@ class RunLog:
         Raises:
             RunError: If it began with other users, targets or vectors.
         """
-        before = pd.read_parquet(self.path / "episodes.parquet")
+        before = self.episodes()
         same = before[["user", "target"]].equals(episodes[["user", "target"]]) and np.allclose(
             # Another machine may round the last digits of a similarity otherwise.
             before["similarity"],
@@ -209,6 +203,48 @@ class RunLog:
                 "choose another --out, or give the run's own to resume it."
             )
 
+    def manifest(self) -> dict[str, Any]:
+        """What was run.
+
+        Raises:
+            RunError: If it is missing or damaged.
+        """
+        content = self.read_json("manifest.json")
+        if not isinstance(content.get("config", {}), dict):
+            raise RunError(f"{self.path / 'manifest.json'} is damaged: config is no object.")
+        return content
+
+    def cost(self) -> dict[str, float]:
+        """Counters and seconds.
+
+        Raises:
+            RunError: If they are missing or damaged.
+        """
+        content = self.read_json("cost.json")
+        for name, value in content.items():
+            if not isinstance(value, int | float):
+                raise RunError(
+                    f"{self.path / 'cost.json'} is damaged: {excerpt(name)} is no number. Delete "
+                    "the run and repeat it."
+                )
+        return content
+
+    def episodes(self) -> pd.DataFrame:
+        """The state before round 1, columns `EPISODE_COLUMNS`.
+
+        Raises:
+            RunError: If it is missing or damaged.
+        """
+        return read_table(self.path / "episodes.parquet", EPISODE_COLUMNS)
+
+    def titles(self) -> list[str]:
+        """The items' titles by catalogue row.
+
+        Raises:
+            RunError: If they are missing or damaged.
+        """
+        return read_table(self.path / "items.parquet", ("title",))["title"].tolist()
+
     def write_round(
         self, number: int, exposures: pd.DataFrame, state: Mapping[str, np.ndarray]
     ) -> None:
@@ -219,9 +255,13 @@ class RunLog:
         self._drop_old_states()
 
     def read_state(self, number: int) -> dict[str, np.ndarray]:
-        """The state after a round."""
-        with np.load(self._state_path(number), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        """The state after a round.
+
+        Raises:
+            RunError: If it is missing, damaged, or another run's.
+        """
+        sizes = len(self.episodes()), len(self.titles())
+        return read_state(self._state_path(number), number, *sizes)
 
     def write_json(self, name: str, content: Json) -> None:
         """Write one of the JSON files."""
@@ -234,17 +274,14 @@ class RunLog:
             RunError: If it is missing or malformed.
         """
         try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+            return read_json(self.path / name)
         except FileNotFoundError:
             raise RunError(
                 f"{self.path} is no run directory (it has no {name}); "
                 "make one with `nudgesim run --out DIR`."
             ) from None
-        except json.JSONDecodeError as error:
-            raise RunError(f"{self.path / name}, line {error.lineno}: {error.msg}.") from error
-        return dict(content)
 
     @staticmethod
     def _write_parquet(path: Path, frame: pd.DataFrame) -> None:
         with atomic_write(path) as file:
-            frame.to_parquet(file, index=False, compression="zstd")
+            frame.to_parquet(file, index=False, compression="zstd", write_page_checksum=True)

@@ -66,7 +66,9 @@ def _tables(cache: DecisionCache) -> Iterator[pd.DataFrame]:
                 "WHERE (origin, key) > (?, ?) ORDER BY origin, key LIMIT ?",
                 (*after, _EXPORTED),
             ).fetchall()
-        yield pd.DataFrame([_exported(cache, row) for row in rows], columns=COLUMNS)
+        with cache.file.understood():
+            table = pd.DataFrame([_exported(cache, row) for row in rows], columns=COLUMNS)
+        yield table
         if len(rows) < _EXPORTED:
             return
         after = rows[-1][:2]

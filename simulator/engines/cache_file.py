@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from simulator.errors import CacheError
-from simulator.sqlite_faults import explained
+from simulator.sqlite_faults import explained, understood
 
 APPLICATION = 0x4E554447
 """SQLite's `application_id` of our files: "NUDG"."""
@@ -109,6 +109,10 @@ class CacheFile:
         with self.reading() as connection, _transaction(connection):
             yield connection
 
+    def understood(self) -> AbstractContextManager[None]:
+        """Within it, what comes of values of another type is told as a damaged file."""
+        return understood(_CURES, self._error)
+
     def close(self) -> None:
         """Close the file; the object cannot be used afterwards."""
         with self._lock:
@@ -164,7 +168,10 @@ class CacheFile:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
 
     def _explained(self) -> AbstractContextManager[None]:
-        return explained(_CURES, lambda cure: CacheError(f"{self.path} {cure}"))
+        return explained(_CURES, self._error)
+
+    def _error(self, cure: str) -> CacheError:
+        return CacheError(f"{self.path} {cure}")
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from simulator.engines.decision_cache import DecisionCache, Origin, date_of, day_of
 from simulator.errors import ConfigError, UnknownNameError
@@ -59,7 +61,22 @@ def holdings(cache: DecisionCache) -> list[Holding]:
             "FROM decisions JOIN origins ON origins.id = origin "
             "GROUP BY origin ORDER BY max(used) DESC, count(*) DESC"
         ).fetchall()
-    return [Holding(Origin(*row[:5]), row[5], date_of(row[6]), date_of(row[7])) for row in rows]
+    with cache.file.understood():
+        return [Holding(_origin(row), row[5], date_of(row[6]), date_of(row[7])) for row in rows]
+
+
+def _origin(row: tuple[Any, ...]) -> Origin:
+    """From its five columns; what was asked must be a JSON object."""
+    engine, model, revision, precision, asked = map(_text, row[:5])
+    if not isinstance(json.loads(asked), dict):
+        raise TypeError
+    return Origin(engine, model, revision, precision, asked)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def size(cache: DecisionCache) -> int:

@@ -87,6 +87,8 @@ class CachedEngine:
         found = self.cache.find(origin, keys)
         missing = _first_rows(keys, found)
         self._found += sum(key in found for key in keys)
+        if not all(isinstance(answer, str) for answer in found.values()):
+            raise self._damaged("texts")
         texts = {key: str(answer) for key, answer in found.items()}
         if missing:
             written = self.engine.generate(
@@ -131,8 +133,11 @@ class CachedEngine:
             numbers: FloatArray = np.frombuffer(joined, dtype=_NUMBER).reshape(-1, width)
             if ((numbers >= 0) & (numbers <= 1)).all():
                 return numbers
-        raise CacheError(
-            f"{self.cache.path} holds answers that are no probabilities, so it is damaged; move it "
+        raise self._damaged("probabilities")
+
+    def _damaged(self, due: str) -> CacheError:
+        return CacheError(
+            f"{self.cache.path} holds answers that are no {due}, so it is damaged; move it "
             "away or delete it, or pass another --cache FILE."
         )
 

@@ -87,10 +87,11 @@ class DecisionCache:
                     f"({','.join('?' * len(part))})",
                     (number, *part),
                 )
-                for key, answer, used in rows:
-                    found[key] = answer
-                    if used < today:
-                        stale.append(key)
+                with self.file.understood():
+                    for key, answer, used in rows:
+                        found[key] = answer
+                        if used < today:
+                            stale.append(key)
         if stale:
             with self.file.writing() as connection:
                 connection.executemany(

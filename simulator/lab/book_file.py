@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from simulator.errors import DataError
-from simulator.sqlite_faults import explained
+from simulator.sqlite_faults import explained, understood
 
 APPLICATION = 0x4E55424B
 """SQLite's `application_id` of our files: "NUBK"."""
@@ -174,7 +174,14 @@ class BookFile:
             )
 
     def _explained(self) -> AbstractContextManager[None]:
-        return explained(_CURES, lambda cure: DataError(cure, path=self.path))
+        return explained(_CURES, self._error)
+
+    def understood(self) -> AbstractContextManager[None]:
+        """Within it, what comes of values of another type is told as a damaged file."""
+        return understood(_CURES, self._error)
+
+    def _error(self, cure: str) -> DataError:
+        return DataError(cure, path=self.path)
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:
