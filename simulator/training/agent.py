@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +21,7 @@ from simulator.clicks.calibration import (
     save_calibration,
 )
 from simulator.domain import Dataset, IntArray, middle_times
-from simulator.engines.hub import load_causal_model, revision_of
-from simulator.engines.models import resolve_model
+from simulator.engines.hub import revision_of
 from simulator.files import write_text
 from simulator.manifest import data_sha256
 from simulator.training.base_model import (
@@ -41,9 +40,8 @@ from simulator.training.checks import (
     memory_errors,
     training_users,
 )
-from simulator.training.evaluation import Quality
 from simulator.training.lesson_plan import LessonPlan
-from simulator.training.looking import Look
+from simulator.training.looking import Asking, Look
 from simulator.training.model_card import model_card
 from simulator.training.negatives import TrainingLog, with_no_clicks
 from simulator.training.reading import Reader
@@ -57,9 +55,6 @@ from simulator.training.wording import Wording
 CALIBRATION = "calibration.json"
 """The name of the calibration's file beside a trained model."""
 TEMPLATE = "template.j2"
-
-_LOOKED_AT = 6_000
-"""Exposures of the users kept out that are enough to tell whether training still helps."""
 
 
 def train_agent(
@@ -110,7 +105,7 @@ def train_agent(
     assert log.data.log is not None
     personas = _personas(data, learners, stoppers, templates[0]) if settings.personas else None
     teacher = None
-    if settings.teacher is not None and log.offset is None:
+    if settings.teacher is not None and log.offset is None and settings.loss == "bce":
         teacher = Teacher(
             log.data.log, learners, data.n_items, settings.teacher, seed=settings.seed
         )
@@ -127,7 +122,7 @@ def train_agent(
         say(line)
     if not reader.packed and settings.loss == "bce":
         say(f"{base.name} reads whole prompts only, so each candidate's history is computed anew")
-    ask = _Asking(wordings[0], log, stoppers, personas, settings.batch_tokens)
+    ask = Asking(wordings[0], log, stoppers, personas, settings.batch_tokens)
     with memory_errors(settings):
         if settings.loss == "bce":
             look = partial(ask.quality, reader) if len(stoppers) else None
@@ -148,42 +143,22 @@ def train_agent(
         calibration = Platt.fit(seen.probability, seen.clicked)
         fitted = FittedCalibration(calibration, _origin(log, seen, templates[0], out))
         save_calibration(out / CALIBRATION, fitted)
-    report = _report(settings, log, base, reader, templates, learners, stoppers, outcome, seen)
+    report = _report(
+        settings,
+        log,
+        base,
+        reader,
+        templates,
+        learners,
+        stoppers,
+        outcome,
+        seen,
+        taught=teacher is not None,
+    )
     write_text(out / "README.md", model_card(report))
     write_text(out / REPORT, json.dumps(asdict(report), indent=2) + "\n")
     checkpoint.remove()
     return report
-
-
-@dataclass(frozen=True, eq=False)
-class _Asking:
-    """How the users kept out are asked."""
-
-    wording: Wording
-    log: TrainingLog
-    users: IntArray
-    personas: Personas | None
-    batch_tokens: int
-
-    def quality(self, reader: Reader) -> Quality:
-        """A look on the way; enough of them to tell whether training still helps."""
-        return self._look(reader, _LOOKED_AT).quality
-
-    def written(self, out: Path, device: torch.device) -> Look:
-        """A look at all of them by the model as it was written."""
-        network = load_causal_model(resolve_model(out), dtype=torch.float32)
-        return self._look(Reader(network.to(device).eval(), packed=None), None)
-
-    def _look(self, reader: Reader, most: int | None) -> Look:
-        return Look.at(
-            reader,
-            self.wording,
-            self.log,
-            self.users,
-            personas=self.personas,
-            batch_tokens=self.batch_tokens,
-            most=most,
-        )
 
 
 def _personas(
@@ -270,6 +245,8 @@ def _report(
     stoppers: IntArray,
     outcome: Outcome,
     seen: Look | None,
+    *,
+    taught: bool,
 ) -> TrainingReport:
     assert log.data.log is not None
     rows = int(np.isin(log.data.log.user, learners).sum())
@@ -282,6 +259,7 @@ def _report(
         base_revision=base.revision,
         templates=tuple(template.name for template in templates),
         no_clicks=log.no_clicks,
+        taught=taught,
         users=len(learners),
         decisions=rows,
         stop_users=len(stoppers),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.special import expit, logit
 
 from prompts import Personas
 from simulator.clicks.calibration import Platt
 from simulator.domain import BoolArray, FloatArray, IntArray
+from simulator.engines.hub import load_causal_model
+from simulator.engines.models import resolve_model
 from simulator.seeding import generator
 from simulator.training.evaluation import Quality, predict
 from simulator.training.negatives import TrainingLog
@@ -17,6 +21,8 @@ from simulator.training.reading import Reader
 from simulator.training.wording import Wording
 
 _FOLDS = 5
+_LOOKED_AT = 6_000
+"""Exposures of the users kept out that are enough to tell whether training still helps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,3 +88,42 @@ class Look:
             fitted = Platt.fit(self.probability[~here], self.clicked[~here])
             out[here] = fitted.apply(self.probability[here])
         return Quality.of(out, self.clicked)
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """How the users kept out are asked.
+
+    Attributes:
+        wording: The main template's.
+        log: Of all users.
+        users: Those kept out.
+        personas: What prompts say of them; None for nothing.
+        batch_tokens: Tokens at a time.
+    """
+
+    wording: Wording
+    log: TrainingLog
+    users: IntArray
+    personas: Personas | None
+    batch_tokens: int
+
+    def quality(self, reader: Reader) -> Quality:
+        """A look on the way; enough of them to tell whether training still helps."""
+        return self._look(reader, _LOOKED_AT).quality
+
+    def written(self, out: Path, device: torch.device) -> Look:
+        """A look at all of them by the model as it was written."""
+        network = load_causal_model(resolve_model(out), dtype=torch.float32)
+        return self._look(Reader(network.to(device).eval(), packed=None), None)
+
+    def _look(self, reader: Reader, most: int | None) -> Look:
+        return Look.at(
+            reader,
+            self.wording,
+            self.log,
+            self.users,
+            personas=self.personas,
+            batch_tokens=self.batch_tokens,
+            most=most,
+        )

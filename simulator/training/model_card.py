@@ -26,7 +26,7 @@ hold out were not touched. Who wrote the data's terms decides what this model ma
 ## Training
 {steps:,} steps ({epochs:.1f} passes; the weights of step {best_step:,} were kept) in
 {minutes:.0f} minutes, {rate:,.0f} decisions a second. Loss: {loss}. Templates: {templates}.
-{histories} Seed {seed}; all numbers: `training.json`.
+{histories}{persona}{teacher} Seed {seed}; all numbers: `training.json`.
 
 ## Figures
 On the users kept out to stop by ({n:,} exposures), who chose the weights, so that these figures
@@ -50,6 +50,14 @@ _LOSSES = {
     "supervised": "the likelihood of the answer as text (trl)",
     "dpo": "direct preference optimisation, the true answer before the other one (trl)",
 }
+
+_PERSONA = (
+    " Prompts describe the user by what was known before (`--personas log`, taken for this folder)."
+)
+_TEACHER = (
+    " A matrix factorisation of the training users' log taught too: its opinion counts "
+    "{weight:.0%} of a logged answer, and stands alone for {guesses:g} further items each."
+)
 
 
 def model_card(report: TrainingReport) -> str:
@@ -87,6 +95,10 @@ def model_card(report: TrainingReport) -> str:
         loss=_LOSSES[settings.loss].format(weight=settings.language_weight),
         templates=", ".join(f"`{name}`" for name in report.templates),
         histories=_histories(settings.slates),
+        persona=_PERSONA if settings.personas else "",
+        teacher=_TEACHER.format(weight=settings.teacher.weight, guesses=settings.teacher.guesses)
+        if report.taught and settings.teacher
+        else "",
         seed=settings.seed,
         n=0 if report.stop is None else report.stop.decisions,
         figures="\n".join(row for row in figures if row),

@@ -19,6 +19,7 @@ class TrainingReport:
         base_revision: Which version of the base it is; "" from scratch.
         templates: The templates' names, as the settings' "auto" was read.
         no_clicks: Where the no-clicks come from.
+        taught: Whether a factorisation taught too.
         users: Training users, those kept out to stop by left out.
         decisions: Logged exposures that they have.
         stop_users: Kept out to stop by, and to calibrate on.
@@ -42,6 +43,7 @@ class TrainingReport:
     base_revision: str
     templates: tuple[str, ...]
     no_clicks: str
+    taught: bool
     users: int
     decisions: int
     stop_users: int

@@ -163,7 +163,8 @@ class TrainingSettings:
             shorter by half and more; where titles are tokens, little is lost by it.
         personas: Whether prompts describe the user (`prompts.Personas`), by what was known before
             the moment.
-        teacher: Who teaches beside the log; None, or where no-clicks are drawn, nobody.
+        teacher: Who teaches beside the log, by the loss "bce"; None, or where no-clicks are
+            drawn, nobody.
         main_share: Share of the batches in the main template; the others divide the rest evenly.
         slates: None gives each exposure exactly the history of its moment. A number lets so many
             consecutive slates share the history of the first, which is cheaper and not quite what

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from simulator.training.branches import Tree, without_beginning
 from simulator.training.checkpoint import Checkpoint
 from simulator.training.evaluation import Quality
 from simulator.training.lesson_plan import LessonPlan
+from simulator.training.optimiser import make_optimiser, schedule
 from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
 from simulator.training.wording import WordedLesson, Wording, in_parts
@@ -115,7 +115,7 @@ class Trainer:
         self._look = look
         self._checkpoint = checkpoint
         self._weights = {n: p for n, p in reader.network.named_parameters() if p.requires_grad}
-        self._optimiser = _optimiser(self._weights, settings)
+        self._optimiser = make_optimiser(self._weights, settings)
         self._losses: list[float] = []
         self._best: dict[str, torch.Tensor] = {}
         self._average: dict[str, torch.Tensor] = {}
@@ -183,7 +183,7 @@ class Trainer:
     def _step(
         self, wording: Wording, batch: Sequence[WordedLesson], step: int
     ) -> tuple[float, float]:
-        rate = _schedule(step / self._plan.steps, self._settings.warm_up)
+        rate = schedule(step / self._plan.steps, self._settings.warm_up)
         for group in self._optimiser.param_groups:
             group["lr"] = self._settings.peak_rate * rate
         click_loss, mass = self._gradients(wording, batch, step)
@@ -288,26 +288,3 @@ def _copy(values: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor
     with torch.no_grad():
         for name, value in values.items():
             weights[name].copy_(value)
-
-
-def _schedule(done: float, warm_up: float) -> float:
-    """Share of the peak learning rate after a share of the steps."""
-    if done < warm_up:
-        return done / warm_up
-    if warm_up == 1:
-        return 1.0
-    cosine = (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
-    return 0.05 + 0.95 * cosine
-
-
-def _optimiser(weights: dict[str, Any], settings: TrainingSettings) -> torch.optim.Optimizer:
-    matrices = [p for p in weights.values() if p.ndim >= 2]
-    rest = [p for p in weights.values() if p.ndim < 2]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ],
-        lr=settings.peak_rate,
-        betas=(0.9, 0.98),
-    )
