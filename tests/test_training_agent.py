@@ -9,11 +9,11 @@ import pytest
 import torch
 from tiny_checkpoints import make_checkpoint
 
-from prompts import PromptRenderer, load_template
+from prompts import Personas, PromptRenderer, load_template
 from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import load_calibration
 from simulator.data import split_users
-from simulator.domain import ExposureLog
+from simulator.domain import ExposureLog, middle_times
 from simulator.engines.hub import load_causal_model, load_encoder
 from simulator.engines.models import resolve_model
 from simulator.engines.transformers_local import TransformersEngine
@@ -95,6 +95,29 @@ def short(tmp_path):
     path = tmp_path / "short.j2"
     path.write_text(SHORT, encoding="utf-8")
     return path
+
+
+@pytest.mark.slow
+def test_a_decision_on_a_person_is_the_agents(moments, tmp_path):
+    """The same with personas, long windows and bare titles, by the folder that was written."""
+    out = tmp_path / "agent"
+    train_agent(RICH, moments, out, split=SPLIT)
+    template, users = load_template(out / "template.j2"), SPLIT[1]
+    model = resolve_model(out)
+    reader = Reader(load_causal_model(model, dtype=torch.float32))
+    wording = Wording(template, moments.catalogue, load_encoder(model))
+    log = moments.log
+    middle = middle_times(log.user, log.time, moments.n_users)
+    known = np.flatnonzero(np.isin(log.user, SPLIT[0]) | (log.time < middle[log.user]))
+    personas = Personas(moments, known)
+    trained, _, rows = predict(reader, wording, moments, users, personas=personas, late=True)
+    assert len(rows) > 50
+    engine = TransformersEngine(out)
+    agent = AgentClicks(engine, template, personas=personas, minimum_mass=0.0)
+    asked = agent.decide(moments.logged_exposures(rows))
+    np.testing.assert_allclose(asked.probability, trained, atol=1e-4)
+    assert "About you" in agent.prompts(moments.logged_exposures(rows[:1]))[0].user
+    engine.close()
 
 
 @pytest.mark.slow
