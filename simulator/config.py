@@ -43,18 +43,26 @@ class _Section(BaseModel):
 class AgentConfig(_Section):
     """The click agent.
 
+    "auto" for template, examples, personas and calibration takes what the model's folder says
+    where `nudgesim agent train` wrote it (`simulator.experiment.trained`), else what stands below.
+
     Attributes:
         engine: "auto" takes vLLM where it imports, else transformers.
         model: A preset's name, a Hugging Face id, or a folder; "auto" is the pocket agent where
             there is no accelerator.
         urls: Base URLs of OpenAI-compatible servers (engine "openai").
         template: A template's name or file; "auto" is the data set's domain in English.
-        examples: "shipped", "none", a YAML file, or "log:N": N examples drawn from the log.
+        examples: "shipped", "none", a YAML file, or "log:N": N examples drawn from the log; "auto"
+            is shipped.
+        personas: What prompts say of a user beside the history: "log", what the log tells, "none",
+            or a file of `nudgesim agent personas` with words for each user beside it; "auto" is
+            none.
         mode: See `AgentClicks`.
         minimum_mass: See `AgentClicks`.
         cache: The file in which answers are kept, so that none is asked for twice; "auto" is one in
             the user's cache folder, "none" keeps nothing.
-        calibration: A file of `nudgesim prompts calibrate` by which P(click) is mapped, or "none".
+        calibration: A file of `nudgesim prompts calibrate` by which P(click) is mapped, or "none";
+            "auto" is none.
         vllm: Further options for vLLM itself (engine "vllm"), such as tensor_parallel_size.
         trust_remote_code: Run Python code that comes with the model; only for models you trust.
     """
@@ -63,11 +71,12 @@ class AgentConfig(_Section):
     model: str = "auto"
     urls: tuple[str, ...] = ("http://localhost:8000",)
     template: str = "auto"
-    examples: str = "shipped"
+    examples: str = "auto"
+    personas: str = "auto"
     mode: Literal["sample", "argmax", "text"] = "sample"
     minimum_mass: Fraction = 0.5
     cache: str = "auto"
-    calibration: str = "none"
+    calibration: str = "auto"
     vllm: dict[str, Any] = {}
     trust_remote_code: bool = False
 

@@ -12,9 +12,9 @@ from simulator.data import load_dataset
 from simulator.domain import Dataset, Vectors
 from simulator.errors import ConfigError, UnknownNameError
 from simulator.experiment import World, make_distribution, run_experiment
-from simulator.experiment.agents import template_name
 from simulator.experiment.parts import make_recommender
 from simulator.experiment.split import split_log, users_split
+from simulator.experiment.trained import template_name
 
 
 def nothing(_: str) -> None:

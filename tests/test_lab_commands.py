@@ -36,7 +36,7 @@ def scripted(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_prompt_is_begun_edited_compared_and_judged(command: Command, tmp_path: Path) -> None:
     code, _, errors = command("prompts", "new", "mine")
     assert code == 0
-    assert "mine.j2 is movies/click-en version 1, to be edited" in errors
+    assert "mine.j2 is movies/click-en version 2, to be edited" in errors
     file = tmp_path / "mine.j2"
     template = load_template(file)
     assert (template.name, template.version) == ("mine", 1)

@@ -56,6 +56,7 @@ class Variant:
             mode=agent.mode,
             minimum_mass=agent.minimum_mass,
             calibration=agent.calibration,
+            personas=agent.personas,
         )
         if self.catalogue is not None:
             shown = replace(shown, catalogue=self.catalogue)

@@ -22,7 +22,10 @@ def judge(
     model: Annotated[str, typer.Option(help="A name, a hub id, or a folder.")] = "auto",
     engine: Annotated[str, typer.Option(help="auto, vllm, transformers or openai.")] = "auto",
     template: Annotated[str, typer.Option(help="A template's name, or a .j2 file.")] = "auto",
-    examples: Annotated[str, typer.Option(help="shipped, none, log:N, or a file.")] = "shipped",
+    examples: Annotated[str, typer.Option(help="auto, shipped, none, log:N, or a file.")] = "auto",
+    personas: Annotated[
+        str, typer.Option(help="What prompts say of users: auto, none, log, or a file of words.")
+    ] = "auto",
     exposures: Annotated[int, typer.Option(help="How many logged exposures.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
 ) -> None:
@@ -38,6 +41,7 @@ def judge(
     from simulator.experiment import judge_click_models, make_agent
 
     flags = {"model": model, "engine": engine, "template": template, "examples": examples}
+    flags |= {"personas": personas}
     config = RunConfig.read(
         None, {"data": data, "seed": seed, **{f"agent.{k}": v for k, v in flags.items()}}
     )
@@ -67,6 +71,14 @@ def train(
     window: Annotated[
         tuple[int, int] | None, typer.Option(help="History window and drop, such as 20 20.")
     ] = None,
+    personas: Annotated[bool, typer.Option(help="Describe the user in the prompt.")] = True,
+    teacher: Annotated[
+        bool, typer.Option(help="Learn from a matrix factorisation's opinion as well.")
+    ] = True,
+    title_tokens: Annotated[
+        bool,
+        typer.Option(help="From scratch: a token for each title, or titles spelled in words."),
+    ] = True,
     epochs: Annotated[float | None, typer.Option(help="Passes over the log.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The schedule's peak.")] = None,
     hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 64,
@@ -97,8 +109,7 @@ def train(
         SCRATCH,
         LoraSettings,
         NegativeSettings,
-        NetworkSettings,
-        TrainingSettings,
+        recipe,
         train_agent,
         train_pocket,
     )
@@ -122,14 +133,23 @@ def train(
                 f"reach {truth.auc:.3f}: {pocket.share:.0%} of the way from 0.5."
             )
         else:
-            settings = TrainingSettings(
-                base=base or SCRATCH,
+            usual = recipe(base or SCRATCH)
+            settings = replace(
+                usual,
                 lora=LoraSettings(rank, 2 * rank) if lora else None,
                 loss=loss,  # type: ignore[arg-type]  # the settings check it
                 templates=(template,),
-                window=window,
+                window=window or usual.window,
+                personas=personas,
+                teacher=usual.teacher if teacher else None,
                 negatives=NegativeSettings(click_rate=click_rate),
-                network=NetworkSettings(hidden=hidden, layers=layers, feed_forward=2 * hidden),
+                network=replace(
+                    usual.network,
+                    hidden=hidden,
+                    layers=layers,
+                    feed_forward=2 * hidden,
+                    whole_titles=title_tokens,
+                ),
                 **given,
             )
             split = users_split(dataset)

@@ -15,7 +15,7 @@ from simulator.cli.prompts_board import board
 from simulator.cli.prompts_calibrate import calibrate
 from simulator.cli.prompts_errors import show_errors
 from simulator.cli.prompts_eval import evaluate
-from simulator.cli.prompts_options import BookFile, Examples, Seed
+from simulator.cli.prompts_options import BookFile, Examples, PersonasOf, Seed
 from simulator.cli.prompts_serve import serve
 from simulator.cli.prompts_sweep import sweep
 
@@ -77,11 +77,14 @@ def render(
     item: Annotated[str | None, typer.Option(help="Which candidate; the first unseen.")] = None,
     model: Annotated[str, typer.Option(help="Whose tokenizer and chat template.")] = "auto",
     examples: Annotated[
-        str, typer.Option(help="shipped, none, log:N, or a YAML file.")
-    ] = "shipped",
+        str, typer.Option(help="auto, shipped, none, log:N, or a YAML file.")
+    ] = "auto",
+    personas: PersonasOf = "auto",
     seed: Annotated[int, typer.Option(help="For examples drawn from the log.")] = 0,
 ) -> None:
     """Print exactly what the model receives, with its token count.
+
+    The history is the user's whole, and a persona is made from all of the log, as in a run.
 
     Examples:
         nudgesim prompts render movies/click-en
@@ -92,17 +95,22 @@ def render(
     from simulator.config import AgentConfig
     from simulator.data import load_dataset
     from simulator.engines import load_prompt_encoder
-    from simulator.experiment.agents import choose_examples, template_name
+    from simulator.experiment.agents import choose_examples, choose_personas
+    from simulator.experiment.trained import settled
 
     dataset = load_dataset(data)
-    settings = AgentConfig(template=name, examples=examples, model=model)
-    template = load_template(template_name(settings, dataset.catalogue.domain))
+    asked = AgentConfig(template=name, examples=examples, personas=personas, model=model)
+    settings = settled(asked, dataset.catalogue.domain)
+    template = load_template(settings.template)
     row, candidate = _user_and_item(dataset, user, item)
     history = dataset.interactions.histories.take(np.array([row]))
     renderer = PromptRenderer(
-        template, dataset.catalogue, choose_examples(settings, template, dataset, seed)
+        template,
+        dataset.catalogue,
+        choose_examples(settings, template, dataset, seed),
+        personas=choose_personas(settings, template, dataset),
     )
-    prompt = renderer.render(history, np.array([candidate]))[0]
+    prompt = renderer.render(history, np.array([candidate]), np.array([row]))[0]
     encoder = load_prompt_encoder(model)
     typer.echo(encoder.display(prompt))
     static, user_part = (len(encoder.tokenize(p)) for p in (prompt.static, prompt.user))

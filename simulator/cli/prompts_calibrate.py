@@ -16,6 +16,7 @@ from simulator.cli.prompts_options import (
     Examples,
     Exposures,
     Model,
+    PersonasOf,
     Seed,
     Urls,
 )
@@ -39,7 +40,8 @@ def calibrate(
     engine: Engine = "auto",
     url: Urls = None,
     template: Annotated[str, typer.Option(help="A template's name, or a .j2 file.")] = "auto",
-    examples: Examples = "shipped",
+    examples: Examples = "auto",
+    personas: PersonasOf = "auto",
     cache: Cache = "auto",
     exposures: Exposures = 2000,
     folds: Annotated[int, typer.Option(help="Parts of the users for cross-fitting.")] = 5,
@@ -76,6 +78,8 @@ def calibrate(
         "urls": url or None,
         "template": template,
         "examples": examples,
+        "personas": personas,
+        "calibration": "none",
         "cache": cache,
     }
     config = RunConfig.read(

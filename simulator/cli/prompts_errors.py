@@ -17,6 +17,7 @@ from simulator.cli.prompts_options import (
     Exposures,
     Model,
     OneTemplate,
+    PersonasOf,
     Seed,
     Urls,
     lab_of,
@@ -31,7 +32,8 @@ def show_errors(
     model: Model = "auto",
     engine: Engine = "auto",
     url: Urls = None,
-    examples: Examples = "shipped",
+    examples: Examples = "auto",
+    personas: PersonasOf = "auto",
     segment: Annotated[
         str | None, typer.Option(help="Only of this one, such as category=Horror.")
     ] = None,
@@ -53,6 +55,7 @@ def show_errors(
 
     wanted = read_segment(segment) if segment else None
     settings = {"model": model, "engine": engine, "urls": url or None, "examples": examples}
+    settings |= {"personas": personas}
     loaded = template_of(template, book)
     with lab_of(data, book, seed, cache=cache, **settings) as lab:
         variant = lab.variant(loaded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +42,13 @@ def evaluate(
     url: Urls = None,
     examples: Annotated[
         list[str] | None,
-        typer.Option(help="shipped, none, log:N, or a YAML file; repeatable."),
+        typer.Option(help="auto, shipped, none, log:N, or a YAML file; repeatable."),
+    ] = None,
+    personas: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What prompts say of users: auto, none, log, or a file of words; repeatable."
+        ),
     ] = None,
     labels: Annotated[
         list[str] | None,
@@ -64,13 +71,16 @@ def evaluate(
 ) -> None:
     """Hold prompts against logged users: how true, how dear, and is the difference real?
 
-    All templates, times all few-shot settings, label words and models; the differences are taken
-    to the incumbent under the same model. A prompt that was asked before is not asked again.
+    All templates, times all few-shot settings, personas, label words and models; the differences
+    are taken to the incumbent under the same model. A prompt that was asked before is not asked
+    again.
 
     Examples:
         nudgesim prompts eval my.j2
 
         nudgesim prompts eval my.j2 --examples shipped --examples log:4 --labels yes/no --labels 1/0
+
+        nudgesim prompts eval --data ml-100k --model ./my-agent --personas none --personas log
 
         nudgesim prompts eval my.j2 --data ml-100k --model qwen3-4b --test
     """
@@ -86,7 +96,7 @@ def evaluate(
         settings = {"model": name, "engine": engine, "urls": url or None}
         kept = {"cache": cache, "minimum_mass": minimum_mass}
         with lab_of(data, book, seed, **settings, **kept) as lab:
-            variants = _variants(lab, first, loaded, examples or ["shipped"], pairs)
+            variants = _variants(lab, first, loaded, examples or [], personas or [], pairs)
             with steps_bar("asking") as bar:
                 found = lab.evaluate(
                     variants,
@@ -106,22 +116,25 @@ def _variants(
     incumbent: Template | None,
     templates: Sequence[Template | None],
     examples: Sequence[str],
+    personas: Sequence[str],
     pairs: Sequence[tuple[str, str]],
 ) -> list[Variant]:
-    """The incumbent, and all templates times few-shot settings and label words."""
+    """The incumbent, and all templates times few-shot settings, personas and label words."""
     from simulator.lab.axes import relabelled
 
-    out = [lab.variant(incumbent, examples[0])]
-    for template in templates:
-        for setting in examples:
-            variant = lab.variant(template, setting)
-            own = variant.template.labels.pair
-            for click, skip in pairs or [own]:
-                same = (click, skip) == own
-                out.append(variant if same else relabelled(variant, click, skip))
-    kept: dict[tuple[str, str], Variant] = {}
+    shown: Sequence[str | None] = examples or [None]
+    told: Sequence[str | None] = personas or [None]
+    out = [lab.variant(incumbent, shown[0], told[0])]
+    for template, setting, known in product(templates, shown, told):
+        variant = lab.variant(template, setting, known)
+        own = variant.template.labels.pair
+        for click, skip in pairs or [own]:
+            same = (click, skip) == own
+            out.append(variant if same else relabelled(variant, click, skip))
+    kept: dict[tuple[object, ...], Variant] = {}
     for variant in out:  # the incumbent stays first, also where it is named again
-        kept.setdefault((variant.template.sha256, variant.static_sha256), variant)
+        key = (variant.template.sha256, variant.static_sha256, variant.personas)
+        kept.setdefault(key, variant)
     return list(kept.values())
 
 

@@ -47,7 +47,13 @@ Urls = Annotated[
     list[str] | None, typer.Option(help="A server's base URL, for --engine openai; repeatable.")
 ]
 Exposures = Annotated[int, typer.Option(help="How many logged exposures.", min=1)]
-Examples = Annotated[str, typer.Option(help="shipped, none, log:N, or a YAML file.")]
+Examples = Annotated[str, typer.Option(help="auto, shipped, none, log:N, or a YAML file.")]
+PersonasOf = Annotated[
+    str,
+    typer.Option(
+        "--personas", help="What prompts say of users: auto, none, log, or a file of words."
+    ),
+]
 Cache = Annotated[str, typer.Option(help="The file that keeps the model's answers, auto or none.")]
 Mass = Annotated[
     float, typer.Option(help="Labels' least total probability; below it a decision failed.")
@@ -69,7 +75,7 @@ def lab_of(data: str, book: Path | None, seed: int, **settings: Any) -> Iterator
     from simulator.lab import Book, Lab
 
     opened = Book(book)  # before the engine: a fault in it should not wait for a model
-    with Lab.open(data, seed=seed, book=opened, **settings) as lab:
+    with Lab.open(data, seed=seed, book=opened, say=say, **settings) as lab:
         say(f"engine {lab.engine.name}: {getattr(lab.engine, 'why', '')}")
         yield lab
 

@@ -20,6 +20,7 @@ from simulator.cli.prompts_options import (
     Mass,
     Model,
     OneTemplate,
+    PersonasOf,
     Seed,
     Urls,
     lab_of,
@@ -36,14 +37,15 @@ def sweep(
         str,
         typer.Option(
             help="Which, parted by commas: labels, examples, balance, order, history, direction, "
-            "categories, wording."
+            "categories, personas, wording."
         ),
-    ] = "examples,balance,order,history,direction,categories,wording,labels",
+    ] = "examples,balance,order,history,direction,categories,personas,wording,labels",
     data: Data = "demo",
     model: Model = "auto",
     engine: Engine = "auto",
     url: Urls = None,
-    examples: Examples = "shipped",
+    examples: Examples = "auto",
+    personas: PersonasOf = "auto",
     exposures: Exposures = 2000,
     race: Annotated[
         bool, typer.Option(help="Drop the worse half of the variants again and again.")
@@ -81,6 +83,7 @@ def sweep(
     chosen = [axis.strip() for axis in axes.split(",") if axis.strip()]
     check_axes(chosen)
     settings = {"model": model, "engine": engine, "urls": url or None, "examples": examples}
+    settings |= {"personas": personas}
     loaded = template_of(template, book)
     with lab_of(data, book, seed, cache=cache, minimum_mass=minimum_mass, **settings) as lab:
         base = lab.variant(loaded)

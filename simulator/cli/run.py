@@ -48,12 +48,16 @@ def run(
         str | None, typer.Option(help="A name from `nudgesim prompts list`, or a .j2 file.")
     ] = None,
     examples: Annotated[
-        str | None, typer.Option(help="shipped, none, log:N, or a YAML file.")
+        str | None, typer.Option(help="auto, shipped, none, log:N, or a YAML file.")
+    ] = None,
+    personas: Annotated[
+        str | None,
+        typer.Option(help="What prompts say of users: auto, none, log, or a file of words."),
     ] = None,
     mode: Annotated[str | None, typer.Option(help="sample, argmax or text.")] = None,
     calibration: Annotated[
         str | None,
-        typer.Option(help="A file of `nudgesim prompts calibrate`, or none."),
+        typer.Option(help="auto, none, or a file of `nudgesim prompts calibrate`."),
     ] = None,
     distribution: Annotated[
         str | None, typer.Option(help="auto, fitted, paper or released-code.")
@@ -151,6 +155,7 @@ def run(
             "agent.urls": url or None,
             "agent.template": template,
             "agent.examples": examples,
+            "agent.personas": personas,
             "agent.mode": mode,
             "agent.calibration": calibration,
             "distribution.preset": distribution,

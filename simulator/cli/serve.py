@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ def serve(
     template: Annotated[
         str, typer.Option(help="A name from `nudgesim prompts list`, or a .j2 file.")
     ] = "auto",
-    examples: Annotated[str, typer.Option(help="shipped, none, or a YAML file.")] = "shipped",
+    examples: Annotated[str, typer.Option(help="shipped, none, or a YAML file.")] = "auto",
     mode: Annotated[str, typer.Option(help="sample, argmax or text.")] = "sample",
     calibration: Annotated[
         str,
@@ -90,7 +90,7 @@ def serve(
         seconds=timeout,
     )
     token = read_token(host)
-    settings = {
+    settings: dict[str, Any] = {
         "engine": engine,
         "urls": url or None,
         "template": template,
@@ -99,5 +99,8 @@ def serve(
         "calibration": calibration,
         "cache": cache,
     }
-    with bind(host, port) as bound, closing(open_agent(model, domain=domain, **settings)) as agent:
+    with (
+        bind(host, port) as bound,
+        closing(open_agent(model, domain=domain, say=say, **settings)) as agent,
+    ):
         serve_agent(agent, bound, say=say, limits=limits, token=token)

@@ -8,17 +8,17 @@ from typing import Any
 
 from prompts import (
     Example,
+    Personas,
     Template,
     draw_examples,
     load_examples,
     load_template,
     shipped_examples,
-    template_names,
 )
 from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import load_calibration
 from simulator.config import AgentConfig, RunConfig
-from simulator.domain import Dataset
+from simulator.domain import Dataset, IntArray
 from simulator.engines import open_engine
 from simulator.engines.cached import CachedEngine
 from simulator.engines.decision_cache import DecisionCache
@@ -26,6 +26,7 @@ from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
 from simulator.experiment.split import example_givers
+from simulator.experiment.trained import settled
 from simulator.experiment.world import Say
 from simulator.interfaces import Engine
 
@@ -58,7 +59,13 @@ def _cache_file(settings: AgentConfig) -> Path | None:
     return None if settings.cache == "auto" else Path(settings.cache)
 
 
-def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any) -> AgentClicks:
+def open_agent(
+    model: str = "auto",
+    *,
+    domain: str = "general",
+    say: Say = lambda _: None,
+    **settings: Any,
+) -> AgentClicks:
     """A click agent by name, for any titles and any data set; close it after use.
 
     Example:
@@ -68,8 +75,9 @@ def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any)
     Args:
         model: A preset's name, a Hugging Face id, or a folder; "auto" as in `AgentConfig`.
         domain: What the titles name ("movies", "music", "games", "news"), for the template.
+        say: Told what is taken from the model's folder, and how the engine is started.
         settings: Further fields of `AgentConfig`: engine, urls, template, examples, mode, cache,
-            calibration.
+            calibration. Without a data set nothing is known of users, and there are no personas.
 
     Raises:
         ConfigError: If a setting is out of range, or the calibration is another agent's.
@@ -79,7 +87,9 @@ def open_agent(model: str = "auto", *, domain: str = "general", **settings: Any)
     """
     flags = {f"agent.{name}": value for name, value in {"model": model, **settings}.items()}
     config = RunConfig.read(None, flags).agent
-    return _started(_maker(config, domain), config)
+    return _started(
+        _maker(settled(config, domain, has_users=False, say=say), domain), config, say=say
+    )
 
 
 def make_agent(
@@ -87,9 +97,12 @@ def make_agent(
 ) -> AgentClicks:
     """The click agent for a data set, with its engine started.
 
+    What it is told of users is all that the data's log tells; `AgentClicks.knowing` tells it less.
+
     Raises:
         NudgesimError: What keeps it from being made, as of `open_agent`.
     """
+    settings = settled(settings, data.catalogue.domain, say=say)
     make = _maker(settings, data.catalogue.domain, data, seed)
     agent = _started(make, settings, budget, say)
     if settings.calibration != "none":
@@ -99,27 +112,40 @@ def make_agent(
     return agent
 
 
-def agent_on(engine: Engine, settings: AgentConfig, data: Dataset, seed: int) -> AgentClicks:
+def agent_on(
+    engine: Engine, settings: AgentConfig, data: Dataset, seed: int, say: Say = lambda _: None
+) -> AgentClicks:
     """A click agent for a data set on an engine that runs, which others may share.
 
     Args:
         engine: Stays the caller's to close.
-        settings: Template, examples, mode, minimum mass and calibration; the rest is the engine's.
-        data: Whose domain and log they may ask for.
+        settings: Template, examples, personas, mode, minimum mass and calibration; the rest is the
+            engine's.
+        data: Whose domain and log they may ask for; what it is told of users is as of `make_agent`.
         seed: Of examples drawn from the log.
+        say: Told what is taken from the model's folder.
 
     Raises:
         NudgesimError: What keeps it from being made, as of `open_agent`.
     """
+    settings = settled(settings, data.catalogue.domain, say=say)
     return _maker(settings, data.catalogue.domain, data, seed)(engine)
 
 
 def _maker(
     settings: AgentConfig, domain: str, data: Dataset | None = None, seed: int = 0
 ) -> Callable[[Engine], AgentClicks]:
-    """Makes the agent once an engine runs; all files are read before that."""
-    template = load_template(template_name(settings, domain))
+    """Makes the agent once an engine runs; all files are read before that.
+
+    Args:
+        settings: Settled.
+        domain: Of the titles.
+        data: As of `agent_on`.
+        seed: As of `agent_on`.
+    """
+    template = load_template(settings.template)
     examples = choose_examples(settings, template, data, seed)
+    personas = choose_personas(settings, template, data)
     fitted = None if settings.calibration == "none" else load_calibration(settings.calibration)
 
     def make(engine: Engine) -> AgentClicks:
@@ -130,6 +156,7 @@ def _maker(
             mode=settings.mode,
             minimum_mass=settings.minimum_mass,
             calibration=None if fitted is None else fitted.calibration,
+            personas=personas,
         )
         if fitted is not None:
             fitted.fitted_on.require_same(agent.facts())
@@ -154,12 +181,38 @@ def _started(
         raise
 
 
-def template_name(settings: AgentConfig, domain: str) -> str:
-    """The template that "auto" stands for: the domain's in English, or the general one."""
-    if settings.template != "auto":
-        return settings.template
-    own = f"{domain}/click-en"
-    return own if own in template_names() else "general/click-en"
+def choose_personas(
+    settings: AgentConfig, template: Template, data: Dataset | None = None
+) -> Personas | None:
+    """Personas as `AgentConfig.personas` asks for them, by all that the log tells; None for none.
+
+    Raises:
+        ConfigError: If there is no data set that tells of users, or the template shows no persona.
+    """
+    if settings.personas in ("auto", "none"):
+        return None
+    if data is None:
+        raise ConfigError(
+            f"agent.personas = {settings.personas!r}: give the data set whose users are described; "
+            "titles alone tell nothing of them."
+        )
+    if not template.mentions_persona:
+        raise ConfigError(
+            f"agent.personas = {settings.personas!r}, but {template.name} shows none: write "
+            "{{ persona }} into its user block, or leave agent.personas out."
+        )
+    return personas_of(settings.personas, data)
+
+
+def personas_of(setting: str, data: Dataset, rows: IntArray | None = None) -> Personas | None:
+    """Personas as `AgentConfig.personas` asks for them; None for "none".
+
+    Args:
+        setting: "log", or "none".
+        data: Whose users are described.
+        rows: Log rows that are known, shape (n,); all by default.
+    """
+    return None if setting in ("auto", "none") else Personas(data, rows)
 
 
 def choose_examples(
@@ -173,7 +226,7 @@ def choose_examples(
     kind, _, number = settings.examples.partition(":")
     if kind == "none":
         return ()
-    if kind == "shipped":
+    if kind in ("auto", "shipped"):
         return shipped_examples(template)
     if kind == "log":
         if data is None or not number.isdigit():

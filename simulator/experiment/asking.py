@@ -37,6 +37,7 @@ class Questions:
     Attributes:
         data: The data set.
         log: To be judged on.
+        known: Log rows from before it, of which agents may be told, shape (n,).
         probed: Exposures of it that the bias probes ask about again; None: no probes.
         trained_until: The last year of which the language models have read, where that is known.
         world: Of the nudging runs; None: none are played.
@@ -47,6 +48,7 @@ class Questions:
 
     data: Dataset
     log: LabelledExposures
+    known: IntArray
     probed: int | None
     trained_until: int | None
     world: World | None
@@ -61,7 +63,7 @@ class Answers:
 
     Attributes:
         clicks: To the log, row for row.
-        agents: The agents themselves, whose engines are closed by now; they can render prompts.
+        agents: As they were judged; their engines are closed by now, and they can render prompts.
         probes: Of those that give probabilities.
         runs: By (agent, nudging method).
         cost: What the log alone has cost: the engine's counters.
@@ -81,8 +83,9 @@ def ask_agents(subjects: Sequence[Subject], questions: Questions, *, say: Say, b
         NudgesimError: If a model cannot be started, or an agent cannot be asked.
     """
     answers = Answers()
-    for subject, agent in opened_agents(subjects, questions.data, questions.seed, say):
+    for subject, opened in opened_agents(subjects, questions.data, questions.seed, say):
         name, log = subject.name, questions.log
+        agent = opened.knowing(questions.known)
         answers.agents[name] = agent
         before = usage_of(agent)
         answers.clicks[name] = ask_in_blocks(agent, log.shown, f"{name}: the log", bar)
@@ -91,7 +94,9 @@ def ask_agents(subjects: Sequence[Subject], questions: Questions, *, say: Say, b
         if questions.probed is not None:
             answers.probes.append(_probe(agent, name, questions, questions.probed, bar))
         if questions.world is not None:
-            answers.runs.update(_play(agent, subject, questions, questions.world, say, bar))
+            # Who is played by is not judged, and known as well as the starting histories are.
+            playing = opened.knowing(questions.world.known)
+            answers.runs.update(_play(playing, subject, questions, questions.world, say, bar))
     return answers
 
 
@@ -118,7 +123,7 @@ def opened_agents(
         say(f"engine {engine.name}: {engine.why}")
         try:
             for subject in sharing:
-                yield subject, agent_on(engine, subject.config.agent, data, seed)
+                yield subject, agent_on(engine, subject.config.agent, data, seed, say)
         finally:
             engine.close()
 

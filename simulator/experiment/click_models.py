@@ -20,7 +20,7 @@ from simulator.config import RunConfig
 from simulator.domain import BoolArray, Dataset, Exposures, IntArray
 from simulator.errors import ConfigError, DataError
 from simulator.experiment.parts import fit_distribution
-from simulator.experiment.split import LogSplit, users_split
+from simulator.experiment.split import LogSplit, known_before, users_split
 from simulator.experiment.world import Say, fit_vectors
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
@@ -58,7 +58,7 @@ def baseline_click_models(
     """
     log = data.log
     assert log is not None
-    training, remembered = _training_rows(data), _remembered_rows(data, split)
+    training, remembered = _training_rows(data), known_before(data, split.judging)
     shown, clicked = data.logged_exposures(training), log.clicked[training]
     known, answers = data.logged_exposures(remembered), log.clicked[remembered]
     vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
@@ -95,17 +95,6 @@ def _training_rows(data: Dataset) -> IntArray:
     """All log rows of training users."""
     assert data.log is not None
     return np.flatnonzero(np.isin(data.log.user, users_split(data)[0]))
-
-
-def _remembered_rows(data: Dataset, split: LogSplit) -> IntArray:
-    """Log rows of training users, and of judged users before their first judged moment, by time."""
-    assert data.log is not None
-    user, time = data.log.user, data.log.time
-    first = np.full(data.n_users, np.iinfo(np.int64).min)
-    first[user[split.judging]] = np.iinfo(np.int64).max
-    np.minimum.at(first, user[split.judging], time[split.judging])
-    rows = np.union1d(_training_rows(data), np.flatnonzero(time < first[user]))
-    return rows[np.argsort(time[rows], kind="stable")]
 
 
 def _validating_rows(data: Dataset, split: LogSplit, seed: int) -> IntArray:

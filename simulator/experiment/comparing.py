@@ -33,7 +33,7 @@ from simulator.experiment.conclusions import (
 from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.parts import make_distribution
 from simulator.experiment.recommender_scores import recommender_scores
-from simulator.experiment.split import LogSplit, split_log
+from simulator.experiment.split import LogSplit, known_before, split_log
 from simulator.experiment.subjects import Subject, read_subjects
 from simulator.experiment.world import Say, build_world, fit_vectors
 from simulator.interfaces import ClickModel
@@ -155,6 +155,7 @@ def compare_click_models(
     questions = Questions(
         data,
         log,
+        known=known_before(data, split.judging),
         probed=None if "probes" in settings.without else settings.probed,
         trained_until=settings.trained_until,
         world=world,

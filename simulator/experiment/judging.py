@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from evals.judgement import Judgement
 from evals.judging import judge
+from simulator.clicks import AgentClicks
 from simulator.config import RunConfig
 from simulator.data.demo import true_click_probability
 from simulator.domain import Clicks, Dataset, Exposures
 from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.parts import fit_distribution
-from simulator.experiment.split import split_log
+from simulator.experiment.split import known_before, split_log
 from simulator.experiment.world import Say, fit_vectors
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
@@ -34,7 +35,8 @@ def judge_click_models(
     Args:
         config: The settings of the distribution's vectors.
         data: With a log.
-        agent: The model to be judged beside the fitted distribution.
+        agent: The model to be judged beside the fitted distribution; an `AgentClicks` is told of
+            users what was known before the judged exposures.
         say: Told what is going on.
         exposures: How many of the held-out exposures, drawn by seed.
 
@@ -46,6 +48,8 @@ def judge_click_models(
         DataError: If the drawn exposures are all clicks or all no-clicks.
     """
     split = split_log(data)
+    if isinstance(agent, AgentClicks):
+        agent = agent.knowing(known_before(data, split.judging))
     rows = split.judging[sample_rows(config.seed, "judge", len(split.judging), exposures)]
     vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
     log = labelled_exposures(data, rows, split.early, cautions=split.cautions)

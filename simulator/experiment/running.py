@@ -74,7 +74,8 @@ class Experiment:
         """All rounds.
 
         Args:
-            agent: Clicks where the settings say so; its engine also plans for LLM-IPP.
+            agent: Clicks where the settings say so; its engine also plans for LLM-IPP. Where the
+                world knows not all of the log, it is told of users what the world knows.
             out: The run directory, in which an interrupted run goes on; None: memory only.
             users: Some of the world's users, shape (n,); all by default.
             stand_in: Decides in the agent's place, as in a rehearsal.
@@ -82,6 +83,8 @@ class Experiment:
             progress: Called with each block's clicks.
         """
         config, world = self.config, self.world
+        if agent is not None and world.known is not None:
+            agent = agent.knowing(world.known)
         with _planning_engine(config, agent) as engine:
             return simulate(
                 world.data,

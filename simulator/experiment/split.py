@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.data import split_users
-from simulator.domain import Dataset, ExposureLog, IntArray, Interactions
+from simulator.domain import Dataset, IntArray, Interactions, middle_times
 from simulator.errors import ConfigError
 from simulator.seeding import generator
 
@@ -73,7 +73,7 @@ def split_log(data: Dataset) -> LogSplit:
             "data that has (`nudgesim data list`); a run goes on without a fit by --distribution "
             "paper or released-code, or by w and b."
         )
-    cut = _cuts(log, data.n_users)
+    cut = middle_times(log.user, log.time, data.n_users)
     early = data.interactions.take(data.interactions.time < cut[data.interactions.user])
     late = log.time >= cut[log.user]
     known = (early.histories.lengths > 0)[log.user]
@@ -91,14 +91,27 @@ def split_log(data: Dataset) -> LogSplit:
     return LogSplit(early, fitting, judging, _cautions(log.user[late & held_out & ~known], judging))
 
 
-def _cuts(log: ExposureLog, n_users: int) -> IntArray:
-    """The time of each user's middle exposure, shape (n_users,); after all for one without any."""
-    counts = np.bincount(log.user, minlength=n_users)
-    middles = np.cumsum(counts) - counts + counts // 2
-    exposed = counts > 0
-    cut = np.full(n_users, np.iinfo(np.int64).max)
-    cut[exposed] = log.time[np.lexsort((log.time, log.user))][middles[exposed]]
-    return cut
+def known_before(data: Dataset, judged: IntArray) -> IntArray:
+    """What may be known when some log rows are judged.
+
+    All that training users did who are not judged, and what judged users were shown before their
+    first judged moment: their histories tell an agent of the same time.
+
+    Args:
+        data: With a log.
+        judged: Log rows, shape (n,).
+
+    Returns:
+        Log rows, none of them judged, ordered by time.
+    """
+    assert data.log is not None
+    user, time = data.log.user, data.log.time
+    end = np.full(data.n_users, np.iinfo(np.int64).min)
+    end[users_split(data)[0]] = np.iinfo(np.int64).max
+    end[user[judged]] = np.iinfo(np.int64).max
+    np.minimum.at(end, user[judged], time[judged])
+    rows = np.flatnonzero(time < end[user])
+    return rows[np.argsort(time[rows], kind="stable")]
 
 
 def _cautions(unknown: IntArray, judging: IntArray) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from recommender import prematch
 from simulator.config import RunConfig, VectorConfig
 from simulator.data import load_dataset
-from simulator.domain import Dataset, IntArray, Interactions, Vectors
+from simulator.domain import Dataset, ExposureLog, IntArray, Interactions, Vectors
 from simulator.errors import ConfigError
 from simulator.files import cache_folder
 from simulator.seeding import sample_rows
@@ -33,6 +33,8 @@ class World:
         trained: The same as they were trained, of any length.
         users: Who takes part, shape (n,).
         targets: Where they are steered, shape (n_targets,).
+        known: Log rows from before the histories end, shape (n,), of which an agent may be told;
+            None for all.
     """
 
     data: Dataset
@@ -40,6 +42,7 @@ class World:
     trained: Vectors
     users: IntArray
     targets: IntArray
+    known: IntArray | None = None
 
 
 def build_world(config: RunConfig, say: Say) -> World:
@@ -50,8 +53,11 @@ def build_world(config: RunConfig, say: Say) -> World:
     """
     data = load_dataset(config.data)
     say(f"{data.name}: {data.n_users:,} users, {data.n_items:,} items")
+    known = None
     if config.protocol.history == "training":
-        data = replace(data, interactions=data.interactions.leave_last_out(2)[0])
+        kept, left_out = data.interactions.leave_last_out(2)
+        known = None if data.log is None else _rows_before(left_out, data.log)
+        data = replace(data, interactions=kept)
     trained = fit_vectors(data.interactions, config.vectors, config.seed, say)
     vectors = trained.normalised()
     raw = config.protocol.prematch_vectors == "raw"
@@ -61,7 +67,15 @@ def build_world(config: RunConfig, say: Say) -> World:
         trained,
         users=_choose_users(data, config),
         targets=_choose_targets(data, trained if raw else vectors, config),
+        known=known,
     )
+
+
+def _rows_before(interactions: Interactions, log: ExposureLog) -> IntArray:
+    """Log rows strictly before each user's first interaction; all of a user without any."""
+    first = np.full(interactions.n_users, np.iinfo(np.int64).max)
+    np.minimum.at(first, interactions.user, interactions.time)
+    return np.flatnonzero(log.time < first[log.user])
 
 
 def fit_vectors(interactions: Interactions, settings: VectorConfig, seed: int, say: Say) -> Vectors:

@@ -114,6 +114,14 @@ def _categories(lab: Lab, base: Variant) -> Iterator[Variant]:
         yield base.changed(change, template=base.template.without_categories())
 
 
+def _personas(lab: Lab, base: Variant) -> Iterator[Variant]:
+    if not base.template.mentions_persona:
+        return
+    what = "with personas" if base.personas is None else "without personas"
+    told = lab.personas() if base.personas is None else None
+    yield base.changed(Change("personas", what, "other information"), personas=told)
+
+
 def _wording(lab: Lab, base: Variant) -> Iterator[Variant]:
     for name, phrases in PARAPHRASES.items():
         try:
@@ -160,6 +168,7 @@ AXES: Mapping[str, Axis] = {
     "history": _history,
     "direction": _direction,
     "categories": _categories,
+    "personas": _personas,
     "wording": _wording,
     "labels": _labels,
 }

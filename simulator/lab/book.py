@@ -126,7 +126,8 @@ class Book:
         Raises:
             UnknownNameError: If there is no such column.
         """
-        table = self._read()
+        with self.file.understood():
+            table = self._read()
         for column, wanted in (("data", data), ("model", model), ("split", split)):
             if wanted is not None:
                 table = table[table[column] == wanted]
@@ -213,7 +214,8 @@ def _looks(connection: sqlite3.Connection, data: str, data_sha256: str, split: s
 
 def _described(variant: Variant) -> dict[str, Any]:
     template = variant.template
-    categories = "" if template.front_matter.categories else ", no categories"
+    shown = "" if template.front_matter.categories else ", no categories"
+    shown += "" if variant.personas is None else ", with personas"
     return {
         "prompt": template.name.split(" [")[0],
         "version": template.version,
@@ -221,7 +223,7 @@ def _described(variant: Variant) -> dict[str, Any]:
         "template_sha256": template.sha256,
         "static_sha256": variant.static_sha256,
         "labels": "/".join(template.labels.pair),
-        "history": f"{template.history.window}, drops {template.history.drop}{categories}",
+        "history": f"{template.history.window}, drops {template.history.drop}{shown}",
         "examples": f"{len(variant.examples)} ({variant.shown})",
     }
 

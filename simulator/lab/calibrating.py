@@ -80,7 +80,8 @@ def calibrate(
     """Fit calibrations on development users, and read their effect by cross-fitting.
 
     Args:
-        agent: Uncalibrated, in mode sample or argmax; asked about each exposure once.
+        agent: Uncalibrated, in mode sample or argmax; asked about each exposure once, and told of
+            users what is known before.
         data: With a log.
         methods: Of `KINDS`. One alone that cannot be fitted raises; of several it is refused.
         exposures: How many of the development users' logged exposures, drawn by seed.
@@ -98,7 +99,9 @@ def calibrate(
     check_methods(methods)
     _check(agent, folds)
     # A calibration is read as a whole; segments would only bring cautions about small ones.
-    log = replace(Samples(data, seed).log("development", exposures), segments={})
+    samples = Samples(data, seed)
+    agent = agent.knowing(samples.known())
+    log = replace(samples.log("development", exposures), segments={})
     raw = ask(agent, log.shown, lambda done: progress(done, len(log))).answers
     sample = _Sample.of(agent, log, raw, _folds(log.shown.user, folds, seed))
     origin = _origin(agent, data, log.shown.user[sample.rows])

@@ -11,7 +11,7 @@ import numpy as np
 
 from evals.bootstrap import Bootstrap
 from evals.labelled import LabelledExposures
-from prompts import Template, load_template
+from prompts import Personas, Template, load_template
 from simulator.config import AgentConfig, RunConfig
 from simulator.data import load_dataset
 from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray
@@ -19,7 +19,9 @@ from simulator.engines.labels import label_tokens
 from simulator.engines.loading import RunningEngine
 from simulator.engines.models import POCKET
 from simulator.errors import ConfigError, LabelError
-from simulator.experiment.agents import choose_examples, start_engine, template_name
+from simulator.experiment.agents import choose_examples, personas_of, start_engine
+from simulator.experiment.trained import settled, template_name
+from simulator.experiment.world import Say
 from simulator.interfaces import Prompt
 from simulator.lab.asking import Asked, ask, costs_table
 from simulator.lab.book import Book
@@ -47,13 +49,14 @@ class Lab:
 
     Args:
         data: With a log.
-        settings: Model, engine, cache, mode and template; without calibration.
+        settings: Model, engine, cache, mode, template, examples and personas; without calibration.
         seed: Of samples and examples.
         book: Where evaluations are entered; None keeps no book, and then the test users are out of
             reach.
         engine: An engine that runs; started by the settings where None.
+        say: Told what is taken from the model's folder.
 
-    All are attributes too.
+    All but the last are attributes too.
 
     Raises:
         ConfigError: If the data has no log, or too few users, or the settings have a calibration.
@@ -68,24 +71,34 @@ class Lab:
         seed: int = 0,
         book: Book | None = None,
         engine: RunningEngine | None = None,
+        say: Say = lambda _: None,
     ) -> None:
         self.data = data
-        self.settings = settings or AgentConfig()
-        if self.settings.calibration != "none":
+        given = settings or AgentConfig()
+        if given.calibration not in ("auto", "none"):
             raise ConfigError(
                 "The lab varies prompts, and a calibration belongs to one of them; leave "
                 "agent.calibration out. `nudgesim prompts calibrate` shows what a calibration "
                 "does, and `nudgesim compare agent:calibration=FILE` judges a calibrated agent."
             )
+        uncalibrated = given.model_copy(update={"calibration": "none"})
+        self.settings = settled(uncalibrated, data.catalogue.domain, say=say)
         self.seed = seed
         self.book = book
         self._samples = Samples(data, seed)
         self.engine = engine or start_engine(self.settings)
+        self._personas: dict[str, Personas | None] = {}
         self._turn = threading.RLock()
 
     @classmethod
     def open(
-        cls, data: str = "demo", *, seed: int = 0, book: Book | None = None, **settings: Any
+        cls,
+        data: str = "demo",
+        *,
+        seed: int = 0,
+        book: Book | None = None,
+        say: Say = lambda _: None,
+        **settings: Any,
     ) -> Self:
         """A lab by names.
 
@@ -93,6 +106,7 @@ class Lab:
             data: A data set's name, or a TOML file.
             seed: Of samples and examples.
             book: Where evaluations are entered.
+            say: Told what is taken from the model's folder.
             settings: Fields of `AgentConfig`: model, engine, template, examples, cache, ...
 
         Raises:
@@ -100,7 +114,7 @@ class Lab:
         """
         flags = {f"agent.{name}": value for name, value in settings.items()}
         config = RunConfig.read(None, flags)
-        return cls(load_dataset(data), config.agent, seed=seed, book=book)
+        return cls(load_dataset(data), config.agent, seed=seed, book=book, say=say)
 
     def __enter__(self) -> Self:
         return self
@@ -113,13 +127,17 @@ class Lab:
         self.engine.close()
 
     def variant(
-        self, template: Template | str | Path | None = None, examples: str | None = None
+        self,
+        template: Template | str | Path | None = None,
+        examples: str | None = None,
+        personas: str | None = None,
     ) -> Variant:
-        """A template as it is, with few-shot examples.
+        """A template as it is, with few-shot examples, and personas where it shows them.
 
         Args:
             template: Loaded, or a name or file; the settings' by default.
             examples: "shipped", "none", "log:N", or a YAML file; the settings' by default.
+            personas: "log", "none", or a file of words; the settings' by default.
 
         Raises:
             PromptError: If the template or the examples are faulty.
@@ -133,7 +151,21 @@ class Lab:
         shown = examples or self.settings.examples
         asked = self.settings.model_copy(update={"examples": shown})
         drawn = tuple(choose_examples(asked, template, self.data, self.seed))
-        return Variant(template, drawn, shown)
+        told = self.personas(personas or self.settings.personas)
+        return Variant(template, drawn, shown, personas=told if template.mentions_persona else None)
+
+    def personas(self, setting: str = "log") -> Personas | None:
+        """Of all users, by what is known before the exposures that prompts are judged on.
+
+        Args:
+            setting: As of `AgentConfig.personas`; None comes of "none".
+
+        Raises:
+            DataError: If it is a file that cannot be read.
+        """
+        if setting not in self._personas:
+            self._personas[setting] = personas_of(setting, self.data, self._samples.known())
+        return self._personas[setting]
 
     def rows(self, split: Split = "development", exposures: int = 2000) -> IntArray:
         """Log rows to judge on; see `Samples.rows`."""

@@ -10,7 +10,7 @@ from evals.labelled import LabelledExposures
 from simulator.domain import Dataset, IntArray
 from simulator.errors import ConfigError, DataError
 from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import example_givers, split_log
+from simulator.experiment.split import example_givers, known_before, split_log
 from simulator.seeding import generator
 
 Split = Literal["development", "test"]
@@ -54,6 +54,17 @@ class Samples:
                 "with more users, or ask for more exposures."
             )
         return np.sort(generator(self._seed, f"lab {split}").permutation(rows)[:exposures])
+
+    def known(self) -> IntArray:
+        """Log rows that may be known of users, shape (n,).
+
+        Those before a user's first judged moment, in whichever split; all of the users whose
+        exposures may be shown as examples.
+        """
+        log = self._data.log
+        assert log is not None
+        late = np.concatenate([self._split.fitting, self._split.judging])
+        return known_before(self._data, late[~np.isin(log.user[late], self._givers)])
 
     def log(
         self, split: Split, exposures: int, cautions: tuple[str, ...] = ()

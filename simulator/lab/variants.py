@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from prompts import Example, Template
+from prompts import Example, Personas, Template
 from simulator.clicks import AgentClicks
 from simulator.config import AgentConfig
 from simulator.engines.loading import RunningEngine
@@ -26,8 +26,8 @@ class Change:
     """One thing that a sweep changed.
 
     Attributes:
-        axis: "labels", "examples", "balance", "order", "history", "direction", "categories" or
-            "wording".
+        axis: "labels", "examples", "balance", "order", "history", "direction", "categories",
+            "personas" or "wording".
         value: What it was changed to, in words.
         effect: Whether the meaning is kept.
     """
@@ -46,12 +46,14 @@ class Variant:
         examples: What they show before they ask.
         shown: Where the examples come from, in words: "shipped", "none", "log:4".
         changes: What was changed, from the template that a sweep started with.
+        personas: What they say of users beside the history; None for nothing.
     """
 
     template: Template
     examples: tuple[Example, ...] = ()
     shown: str = "none"
     changes: tuple[Change, ...] = ()
+    personas: Personas | None = None
 
     @property
     def what(self) -> str:
@@ -60,11 +62,13 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The template's own name, its examples where they are not shipped, and the changes."""
+        """The template's own name, what it shows that is not usual, and the changes."""
         base = self.template.name.split(" [")[0] if self.changes else self.template.name
         parts = [change.value for change in self.changes if change.value != base]
         if self.shown != "shipped" and not any(c.axis in EXAMPLE_AXES for c in self.changes):
             parts.append(f"examples {self.shown}")
+        if self.personas is not None and not any(c.axis == "personas" for c in self.changes):
+            parts.append("with personas")
         return f"{base} [{', '.join(parts)}]" if parts else base
 
     def says_as(self, base: Variant) -> bool:
@@ -90,6 +94,7 @@ class Variant:
             examples=self.examples,
             mode=settings.mode,
             minimum_mass=settings.minimum_mass,
+            personas=self.personas,
         )
 
     def changed(self, change: Change, **fields: object) -> Variant:
@@ -105,14 +110,15 @@ EXAMPLE_AXES = frozenset({"examples", "balance", "order"})
 def distinct(variants: Sequence[Variant]) -> list[Variant]:
     """The variants that ask differently, each once, the first of equals.
 
-    Two ask the same where their template's text but for the name, and their examples, are equal.
+    Two ask the same where their template's text but for the name, their examples and personas are
+    equal.
     """
     kept: dict[tuple[object, ...], Variant] = {}
     for variant in variants:
         template = variant.template
         body = template.text.split("\n---", 1)[-1]
         matter = template.front_matter.model_dump_json(exclude={"name", "version", "description"})
-        kept.setdefault((body.strip(), matter, variant.examples), variant)
+        kept.setdefault((body.strip(), matter, variant.examples, variant.personas), variant)
     return list(kept.values())
 
 

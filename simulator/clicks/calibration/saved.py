@@ -32,13 +32,17 @@ _SAME = {
     "model_revision": "revision of the model",
     "template_sha256": "text of the template (sha256)",
     "static_sha256": "instructions and few-shot examples (sha256)",
+    "personas": "whether users are described",
 }
 """Facts of an agent that decide its probabilities, and what an error calls them."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class AskedAgent:
-    """The agent whose probabilities a calibration was fitted to; fields as in its `facts()`."""
+    """The agent whose probabilities a calibration was fitted to; fields as in its `facts()`.
+
+    Of personas only whether there are any: what they say grows with what is known.
+    """
 
     model: str
     model_revision: str | None
@@ -47,11 +51,13 @@ class AskedAgent:
     template_sha256: str
     examples: int
     static_sha256: str
+    personas: bool = False
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> AskedAgent:
         """From an agent's `facts()`."""
-        return cls(**{name: facts[name] for name in cls.__dataclass_fields__})
+        asked = {**facts, "personas": "personas" in facts}
+        return cls(**{name: asked[name] for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -84,13 +90,13 @@ class Origin:
         Raises:
             ConfigError: If model, template or examples differ; names all that do.
         """
-        before = asdict(self.agent)
+        before, now = asdict(self.agent), asdict(AskedAgent.of(facts))
         # A folder has another name on another machine, and a server tells no revision.
-        revised = None not in (before["model_revision"], facts["model_revision"])
+        revised = None not in (before["model_revision"], now["model_revision"])
         different = [
-            f"{words} ({_short(before[name])}, now {_short(facts[name])})"
+            f"{words} ({_short(before[name])}, now {_short(now[name])})"
             for name, words in _SAME.items()
-            if before[name] != facts[name] and name != ("model" if revised else "model_revision")
+            if before[name] != now[name] and name != ("model" if revised else "model_revision")
         ]
         if different:
             raise ConfigError(

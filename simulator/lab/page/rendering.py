@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prompts import Example, PromptRenderer, Template, shipped_examples
+from prompts import Example, Personas, PromptRenderer, Template, shipped_examples
 from simulator.domain import Exposures
 from simulator.errors import NudgesimError, PromptError
 from simulator.interfaces import Prompt
@@ -38,7 +38,11 @@ class FaultyDraftError(PromptError):
 
 
 def render_draft(
-    text: str, place: str, shown: Exposures, examples: Sequence[Example] | None
+    text: str,
+    place: str,
+    shown: Exposures,
+    examples: Sequence[Example] | None,
+    personas: Personas | None = None,
 ) -> Rendered:
     """A draft's prompts for these exposures.
 
@@ -49,6 +53,7 @@ def render_draft(
         place: What errors call it.
         shown: With a catalogue.
         examples: Few-shot examples; None for those shipped for a draft's domain and language.
+        personas: Of the users, where a draft shows them.
 
     Raises:
         FaultyDraftError: If the template is faulty, asks for too much work or says too much.
@@ -57,7 +62,9 @@ def render_draft(
     try:
         template = Template.parse(text, Path(place))
         given = shipped_examples(template) if examples is None else examples
-        prompts = PromptRenderer(template, shown.catalogue, given).render(shown.history, shown.item)
+        told = None if personas is None else personas.told_in(template.front_matter.language)
+        renderer = PromptRenderer(template, shown.catalogue, given, personas=told)
+        prompts = renderer.render(shown.history, shown.item, shown.user)
         longest = max(len(prompt.text) for prompt in prompts)
         if longest > _CHARACTERS:
             raise PromptError(

@@ -61,6 +61,7 @@ class Workbench:
         self._cases = self._pool.draw(users, lab.seed)
         shipped = lab.settings.examples == "shipped"
         self._examples = None if shipped else lab.variant().examples
+        self._personas = lab.personas(lab.settings.personas)
         self._thread = EngineThread(lab.engine)
         self._engine = PacedEngine(self._thread)
         self.evaluator = Evaluator(lab)
@@ -227,7 +228,7 @@ class Workbench:
 
     def _render(self, text: str, cases: Sequence[Case]) -> Rendered:
         shown = self._pool.exposures(cases)
-        return render_draft(text, self.file.place, shown, self._examples)
+        return render_draft(text, self.file.place, shown, self._examples, self._personas)
 
     def _ask(self, rendered: Rendered, text: str) -> _Answers:
         try:
