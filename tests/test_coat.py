@@ -36,7 +36,9 @@ def test_random_coats_are_the_log_and_liked_ones_the_histories(folder):
     assert [list(row) for row in data.interactions.histories] == [[0], [2]]
     assert data.interactions.rating is not None
     assert data.interactions.rating.tolist() == [5, 4]
-    assert data.source["dropped"].startswith("1 liked coats that the log shows too, 2 that people")
+    assert data.source["dropped"].startswith(
+        "1 liked coats that the log shows too, 2 coats that people"
+    )
     assert [list(row) for row in data.logged_exposures().history] == [[0], [0], [2]]
 
 

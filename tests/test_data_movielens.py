@@ -111,7 +111,10 @@ def test_hashes_follow_the_content(folder):
     with (folder / "u.data").open("a") as file:
         file.write("8\t3\t5\t900\n")
     after = load_movielens_100k(folder).source
-    assert {k for k in before if before[k] != after[k]} == {"sha256:u.data"}
+    assert {k for k in before if before[k] != after[k]} == {"sha256:u.data", "dropped"}
+    assert before["dropped"] == (
+        "8 ratings of rare films and of the most rated one, 2 users without a rating left"
+    )
 
 
 def replace_line(path, line, text):

@@ -182,10 +182,13 @@ def test_fetching_is_by_hand(tmp_path):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize(
-    ("name", "counts", "unknown_times"),
-    [("lastfm", (1089, 3624, 52_422), 2), ("lastfm-all", (1892, 17_632, 92_834), 72_170)],
+    ("name", "counts", "unknown_times", "outside"),
+    [
+        ("lastfm", (1089, 3624, 52_422), 2, ", 17,875 pairs outside the core"),
+        ("lastfm-all", (1892, 17_632, 92_834), 72_170, ""),
+    ],
 )
-def test_real_counts(name, counts, unknown_times):
+def test_real_counts(name, counts, unknown_times, outside):
     if not dataset_spec(name).is_present():
         pytest.skip("the real data set is not at hand; set NUDGESIM_DATA")
     data = load_dataset(name)
@@ -194,4 +197,4 @@ def test_real_counts(name, counts, unknown_times):
     known = data.interactions.time[data.interactions.time > 0]
     assert 1_100_000_000 < known.min() < known.max() < 1_306_000_000  # 2004 to May 2011
     assert len(data.catalogue.in_category("rock")) > 500
-    assert data.source["dropped"] == "1538 tags of artists without a name"
+    assert data.source["dropped"] == "1,538 tags of artists without a name" + outside

@@ -65,7 +65,7 @@ def test_packages_that_looked_alike_are_counted_together(tmp_path):
     assert tests.clicks.tolist() == [0, 60, 45, 50, 1]
     assert tests.week.tolist() == [201446, 201447, 201446, 201446, 201446]
     assert tests.source["merged"].startswith("1 packages")
-    assert tests.source["dropped"].startswith("1 packages without an image id, 2 of weeks")
+    assert tests.source["dropped"].startswith("1 packages without an image id, 2 packages of ")
 
 
 def test_the_publishers_csv_reads_alike(tmp_path):

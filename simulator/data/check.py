@@ -33,6 +33,7 @@ class DatasetReport:
         repeated_pairs: Interactions whose (user, item) pair an earlier row has.
         n_exposures: Rows of the log; 0 without one.
         click_rate: Share of the log that was clicked, in [0, 1]; None without a log.
+        left_out: What the reader of the files dropped, counted.
         warnings: One sentence each, most serious first.
     """
 
@@ -51,6 +52,7 @@ class DatasetReport:
     repeated_pairs: int
     n_exposures: int
     click_rate: float | None
+    left_out: str
     warnings: tuple[str, ...]
 
 
@@ -76,6 +78,7 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
         repeated_pairs=len(rows) - n_pairs,
         n_exposures=0 if log is None else len(log),
         click_rate=float(log.clicked.mean()) if log is not None and len(log) else None,
+        left_out=dataset.source.get("dropped", "nothing"),
         warnings=(),
     )
     return DatasetReport(**{**vars(report), "warnings": _warnings(report, one_time)})

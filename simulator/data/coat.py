@@ -12,6 +12,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
+from simulator.data.filters import left_out
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, ExposureLog, IntArray, Interactions
 from simulator.errors import DataError, UnknownNameError, excerpt
@@ -107,8 +108,10 @@ def load_coat(folder: Path) -> Dataset:
             "drawn at random to be rated.",
             "caution": "Titles are made of three features, so many coats share one: what reads "
             "titles alone cannot tell these apart.",
-            "dropped": f"{int((liked & (shown > 0)).sum())} liked coats that the log shows too, "
-            f"{int(((rated > 0) & ~liked).sum())} that people chose and rated below {LIKED_FROM}",
+            "dropped": left_out(
+                liked_coats_that_the_log_shows_too=int((liked & (shown > 0)).sum()),
+                coats_that_people_chose_and_did_not_like=int(((rated > 0) & ~liked).sum()),
+            ),
             **{f"sha256:{f.path.name}": f.sha256 for f in (chosen, random, coats, people)},
         },
     )

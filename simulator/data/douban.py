@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.data.archive import Archive
-from simulator.data.filters import keep
+from simulator.data.filters import keep, left_out
 from simulator.data.ids import places_of_ids, refuse_repeated_pairs, unique_ids
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, Interactions
@@ -87,7 +87,7 @@ def load_douban_movie(folder: Path) -> Dataset:
             "publisher": DOUBAN_MOVIE.url,
             "licence": LICENCE,
             "time": "none; histories keep the order of the file",
-            "dropped": f"{n_dropped} films without a title, {int((~titled).sum())} interactions",
+            "dropped": left_out(films_without_a_title=n_dropped, interactions=int((~titled).sum())),
             **{f"sha256:{f.path.name}": f.sha256 for f in (seen, films)},
         },
     )

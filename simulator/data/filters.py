@@ -9,6 +9,16 @@ import numpy as np
 from simulator.domain import BoolArray, IntArray
 
 
+def left_out(**counts: int) -> str:
+    """What a source says under "dropped": "3 repeated_reviews" becomes "3 repeated reviews".
+
+    Args:
+        counts: How many of what, spaces written as underscores; zeros stay out.
+    """
+    said = (f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items() if count)
+    return ", ".join(said) or "nothing"
+
+
 class Kept(NamedTuple):
     """Kept interactions, renumbered.
 

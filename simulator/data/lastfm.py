@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
-from simulator.data.filters import k_core, keep
+from simulator.data.filters import k_core, keep, left_out
 from simulator.data.ids import (
     MOST_ID,
     places_of_ids,
@@ -131,10 +131,8 @@ def load_lastfm(folder: Path, *, filter: LastfmFilter = "5-core") -> Dataset:
         filter,
         artists,
         _categories(events, tag_file, tag_ids, artists),
-        {
-            "dropped": f"{events.n_nameless} tags of artists without a name",
-            **{f"sha256:{f.path.name}": f.sha256 for f in files},
-        },
+        events.n_nameless,
+        {f"sha256:{f.path.name}": f.sha256 for f in files},
     )
 
 
@@ -212,6 +210,7 @@ def _dataset(
     filter: LastfmFilter,
     artists: _Artists,
     categories: list[tuple[str, ...]],
+    n_nameless: int,
     source: Mapping[str, str],
 ) -> Dataset:
     user_ids, user = np.unique(pairs.user_id, return_inverse=True)
@@ -244,7 +243,12 @@ def _dataset(
             "publisher": HOME_PAGE,
             "licence": LICENCE,
             "filter": filter,
-            "time": "of the user's first tag of the artist, mostly to the month; 0 where unknown",
+            "time": "of the user's first tag of the artist, mostly to the month; 0 where unknown "
+            f"({int((pairs.time[kept] == 0).sum())})",
+            "dropped": left_out(
+                tags_of_artists_without_a_name=n_nameless,
+                pairs_outside_the_core=int((~kept).sum()),
+            ),
             **source,
         },
     )

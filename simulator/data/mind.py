@@ -13,6 +13,7 @@ import pandas as pd
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
+from simulator.data.filters import left_out
 from simulator.data.separated import read_separated
 from simulator.domain import BoolArray, Catalogue, Dataset, ExposureLog, IntArray, Interactions
 from simulator.errors import DataError, excerpt
@@ -83,10 +84,9 @@ def load_mind(folder: Path) -> Dataset:
     )
     time = _times(behaviours)
     shown = _shown(behaviours, row_of)
-    history = _histories(behaviours, user, row_of)
+    history, n_shorter = _histories(behaviours, user, row_of)
 
-    unknown = f"{int((shown.article < 0).sum())} shown articles and "
-    unknown += f"{int((history.article < 0).sum())} of histories without a title"
+    n_shown, n_past = len(shown.article), len(history.article)
     shown, history = shown.known(), history.known()
     articles, row = np.unique(np.concatenate([history.article, shown.article]), return_inverse=True)
     if not len(shown.article):
@@ -119,7 +119,12 @@ def load_mind(folder: Path) -> Dataset:
             "log": "A click is an article that its reader opened, a no-click one that stood on the "
             "same page and was not opened.",
             "caution": "The publisher shuffled each page: nothing is known about positions.",
-            "dropped": f"{unknown}, {len(news) - len(articles)} articles that nobody was shown",
+            "dropped": left_out(
+                shown_articles_without_a_title=n_shown - len(shown.article),
+                articles_of_histories_without_a_title=n_past - len(history.article),
+                articles_that_nobody_was_shown=len(news) - len(articles),
+                shorter_histories_of_the_same_readers=n_shorter,
+            ),
             **{f"sha256:{f.path.name}": f.sha256 for f in (behaviours, news)},
         },
     )
@@ -164,15 +169,17 @@ def _shown(behaviours: Fields, row_of: dict[str, int]) -> _Tokens:
     return _Tokens(line, article, ends == "-1")
 
 
-def _histories(behaviours: Fields, user: IntArray, row_of: dict[str, int]) -> _Tokens:
-    """Each user's longest history, from the first line that has it."""
+def _histories(behaviours: Fields, user: IntArray, row_of: dict[str, int]) -> tuple[_Tokens, int]:
+    """Each user's longest history, from the first line that has it; how many lines have another."""
     texts = behaviours.texts("history")
     lengths = np.array([len(text.split()) for text in texts])
     order = np.lexsort((np.arange(len(user)), -lengths, user))
     chosen = order[np.unique(user[order], return_index=True)[1]]
     line = np.repeat(chosen, lengths[chosen])
     article = [row_of.get(name, -1) for k in chosen for name in texts[k].split()]
-    return _Tokens(line, np.array(article, dtype=np.int64), np.zeros(len(line), dtype=bool))
+    other = sum(text != texts[k] for text, k in zip(texts, chosen[user], strict=True))
+    tokens = _Tokens(line, np.array(article, dtype=np.int64), np.zeros(len(line), dtype=bool))
+    return tokens, other
 
 
 def _catalogue(news: Fields, rows: IntArray) -> Catalogue:

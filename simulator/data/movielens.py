@@ -15,6 +15,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
+from simulator.data.filters import left_out
 from simulator.data.ids import refuse_repeated_pairs, rows_of_ids, unique_ids
 from simulator.data.ratings import log_from_ratings
 from simulator.data.separated import read_separated
@@ -109,6 +110,10 @@ def load_movielens_100k(folder: Path, *, filter: MovieLensFilter = "paper") -> D
             "publisher": "https://grouplens.org/datasets/movielens/100k/",
             "licence": LICENCE,
             "filter": filter,
+            "dropped": left_out(
+                ratings_of_rare_films_and_of_the_most_rated_one=int((~kept).sum()),
+                users_without_a_rating_left=len(user_ids) - len(kept_users),
+            ),
             "log": f"A click is a rating of {LIKED_FROM} or more, a no-click a lower one; users "
             "chose what they rated (self-selected).",
             **{f"sha256:{f.path.name}": f.sha256 for f in (data, item, person, genres)},

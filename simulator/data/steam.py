@@ -14,7 +14,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
-from simulator.data.filters import k_core, keep
+from simulator.data.filters import k_core, keep, left_out
 from simulator.data.ids import MOST_ID, places_of_ids, rows_of_ids, unique_ids
 from simulator.data.separated import read_separated
 from simulator.domain import Catalogue, Dataset, FloatArray, IntArray, Interactions
@@ -120,7 +120,10 @@ def load_steam_200k(folder: Path, *, filter: SteamFilter = "5-core") -> Dataset:
             "filter": filter,
             "time": "none; histories go from the least to the most played game",
             "rating": "hours played, 0 for never",
-            "dropped": f"{pairs.n_repeated} repeated purchases",
+            "dropped": left_out(
+                repeated_purchases=pairs.n_repeated,
+                purchases_outside_the_core=int((~kept).sum()),
+            ),
             **{f"sha256:{f.path.name}": f.sha256 for f in (info, bought, played)},
         },
     )

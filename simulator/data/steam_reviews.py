@@ -18,7 +18,7 @@ import numpy as np
 
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
-from simulator.data.filters import k_core, keep
+from simulator.data.filters import k_core, keep, left_out
 from simulator.data.ids import places_of_ids, unique_ids
 from simulator.data.ratings import log_from_ratings
 from simulator.data.separated import read_separated
@@ -92,8 +92,7 @@ def load_steam_reviews(folder: Path, *, filter: SteamFilter = "5-core") -> Datas
     item = places_of_ids(reviews.integers("item_id", 1), games.ids)
     named = item >= 0
     kept = named & _first_of_pair(user, item)
-    dropped = f"{int((~named).sum())} reviews of games without a name, "
-    dropped += f"{int((named & ~kept).sum())} repeated reviews"
+    n_repeated, n_before = int((named & ~kept).sum()), int(kept.sum())
     if filter == "5-core":
         kept[kept] = k_core(user[kept], item[kept], _CORE)
     if not kept.any():
@@ -125,10 +124,15 @@ def load_steam_reviews(folder: Path, *, filter: SteamFilter = "5-core") -> Datas
             "publisher": STEAM_REVIEWS.url,
             "licence": LICENCE,
             "filter": filter,
-            "time": f"day of the review; a day without a year is of {COLLECTED}; 0 where unknown",
+            "time": f"day of the review; a day without a year is of {COLLECTED}; 0 where unknown "
+            f"({int((interactions.time == 0).sum())})",
             "log": "A click is a review that recommends the game, a no-click one that does not; "
             "users chose what they reviewed (self-selected).",
-            "dropped": dropped,
+            "dropped": left_out(
+                reviews_of_games_without_a_name=int((~named).sum()),
+                repeated_reviews=n_repeated,
+                reviews_outside_the_core=n_before - len(rows.user),
+            ),
             **{f"sha256:{f.path.name}": f.sha256 for f in (reviews, info)},
         },
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.data.archive import Archive
+from simulator.data.filters import left_out
 from simulator.data.home import data_home
 from simulator.data.table_files import read_table
 from simulator.domain import BoolArray, IntArray
@@ -150,8 +151,10 @@ def load_headline_tests(folder: Path, *, file: str = UPWORTHY.files[0]) -> Headl
             "licence": LICENCE,
             "log": "A click rate is that of the people, drawn at random, who saw the headline.",
             "merged": f"{len(kept) - len(shown)} packages with the headline and image of another",
-            "dropped": f"{int((bare & ~faulty).sum())} packages without an image id, "
-            f"{int(faulty.sum())} of weeks with faulty randomisation",
+            "dropped": left_out(
+                packages_without_an_image_id=int((bare & ~faulty).sum()),
+                packages_of_weeks_with_faulty_randomisation=int(faulty.sum()),
+            ),
             f"sha256:{table.path.name}": table.sha256,
         },
     )
