@@ -33,14 +33,10 @@ from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.split import split_log, users_split
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
-from simulator.training import LoraSettings, NetworkSettings, TrainingSettings, train_agent
+from simulator.training import LoraSettings, TrainingSettings, recipe, train_agent
 
-_SHAPES = {
-    "32x1": NetworkSettings(hidden=32, layers=1, feed_forward=64),
-    "64x2": NetworkSettings(hidden=64, layers=2, feed_forward=128),
-    "128x3": NetworkSettings(hidden=128, layers=3, feed_forward=256),
-    "256x4": NetworkSettings(hidden=256, layers=4, feed_forward=512),
-}
+_SHAPES = {"32x1": (32, 1), "64x2": (64, 2), "128x3": (128, 3), "256x4": (256, 4)}
+"""Width and layers."""
 _MEASURES = ("auc", "log_loss", "calibration_error")
 
 
@@ -88,21 +84,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--base", action="append", default=[], help="a model; may be repeated")
     parser.add_argument("--lora", action="store_true", help="adapt bases instead of all weights")
     parser.add_argument("--epochs", type=float, default=6)
-    parser.add_argument("--window", type=int, nargs=2, default=(20, 20))
     parser.add_argument("--exposures", type=int, default=20_000, help="judged, at most")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
 
 
 def _cells(asked: argparse.Namespace) -> Iterator[_Cell]:
-    common = TrainingSettings(epochs=asked.epochs, window=tuple(asked.window))
+    scratch = replace(recipe(), epochs=asked.epochs)
     shapes = {} if asked.base and not asked.only else _SHAPES
     for share in asked.shares:
         for name in asked.only or shapes:
-            yield _Cell(name, share, replace(common, network=_SHAPES[name]))
+            hidden, layers = _SHAPES[name]
+            network = replace(
+                scratch.network, hidden=hidden, layers=layers, feed_forward=2 * hidden
+            )
+            yield _Cell(name, share, replace(scratch, network=network))
         for base in asked.base:
             lora = LoraSettings() if asked.lora else None
-            yield _Cell(Path(base).name, share, replace(common, base=base, lora=lora))
+            yield _Cell(Path(base).name, share, replace(recipe(base), lora=lora))
 
 
 def _facts(cell: _Cell, folder: Path) -> dict[str, object]:

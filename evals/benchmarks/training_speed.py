@@ -3,7 +3,7 @@
     python -m evals.benchmarks.training_speed --data ml-100k
     python -m evals.benchmarks.training_speed --base ./a-model --lora --seconds 60
 
-The same lessons, learnt from scratch (or from a base) for some seconds each way: users' prompts
+The recipe's lessons, learnt from scratch (or from a base) for some seconds each way: users' prompts
 packed as trees, and one padded row a prompt, as a trainer that knows nothing of histories has it.
 Printed: decisions a second, tokens that go through the network for each, and the share of the
 floor, which is 6 operations for each parameter of the layers and each token (2 forwards, 4
@@ -16,19 +16,17 @@ import argparse
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from prompts import load_template, template_names
 from simulator.data import load_dataset
 from simulator.experiment.split import users_split
-from simulator.training import LoraSettings, NetworkSettings, TrainingSettings, with_no_clicks
-from simulator.training.base_model import half_precision, open_base
-from simulator.training.lesson_plan import LessonPlan
+from simulator.training import LoraSettings, TrainingSettings, recipe
+from simulator.training.base_model import half_precision
+from simulator.training.preparation import Preparation
 from simulator.training.reading import Reader
 from simulator.training.trainer import Progress, Trainer
-from simulator.training.wording import Wording
 
 _MATRIX = {"cpu": 1_024, "cuda": 8_192}
 
@@ -50,15 +48,16 @@ def main() -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     load = os.getloadavg()[0]
-    settings = TrainingSettings(
+    usual = recipe(asked.base)
+    settings = replace(
+        usual,
         epochs=1_000,  # time ends it
-        base=asked.base,
         lora=LoraSettings() if asked.lora else None,
-        window=tuple(asked.window) if asked.window else None,
+        window=tuple(asked.window) if asked.window else usual.window,
         stop_share=0.0,
         batch_tokens=asked.batch_tokens,
-        network=NetworkSettings(
-            hidden=asked.hidden, layers=asked.layers, feed_forward=2 * asked.hidden
+        network=replace(
+            usual.network, hidden=asked.hidden, layers=asked.layers, feed_forward=2 * asked.hidden
         ),
     )
     print(f"{asked.data}, {asked.base}, {torch.get_num_threads()} threads, load {load:.2f} before")
@@ -83,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int, nargs=2, metavar=("WINDOW", "DROP"))
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--batch-tokens", type=int, default=TrainingSettings().batch_tokens)
+    parser.add_argument("--batch-tokens", type=int, default=recipe().batch_tokens)
     parser.add_argument("--seconds", type=float, default=30, help="each way")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
@@ -93,17 +92,10 @@ def _measure(
     settings: TrainingSettings, name: str, seconds: float, *, packed: bool
 ) -> tuple[Reader, _Measured]:
     data = load_dataset(name)
-    users, _ = users_split(data)
-    log = with_no_clicks(data, users, settings.negatives, seed=settings.seed)
-    own = f"{data.catalogue.domain}/click-en"
-    template = load_template(own if own in template_names() else "general/click-en")
-    if settings.window is not None:
-        template = template.with_history(*settings.window)
-    base = open_base(settings, data.catalogue, [template])
-    reader = Reader(base.network, packed=packed, precision=half_precision(base.network.device))
-    wording = Wording(template, data.catalogue, base.encoder)
-    plan = LessonPlan([wording], log.data, users, settings)
-    trainer = Trainer(reader, plan, settings, offset=log.offset)
+    prepared = Preparation.of(settings, data, users_split(data))
+    network = prepared.base.network
+    reader = Reader(network, packed=packed, precision=half_precision(network.device))
+    trainer = Trainer(reader, prepared.plan, settings, offset=prepared.log.offset)
     trainer.rehearse()
     found: list[Progress] = []
 

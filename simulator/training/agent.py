@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prompts import Personas, Template, load_template, template_names
+from prompts import Template
 from simulator.clicks.calibration import (
     AskedAgent,
     FittedCalibration,
@@ -20,37 +20,29 @@ from simulator.clicks.calibration import (
     Platt,
     save_calibration,
 )
-from simulator.domain import Dataset, IntArray, middle_times
+from simulator.domain import Dataset, IntArray
 from simulator.engines.hub import revision_of
 from simulator.files import write_text
 from simulator.manifest import data_sha256
 from simulator.training.base_model import (
-    BaseModel,
-    begin_titles,
     half_precision,
-    open_base,
     save_model,
 )
 from simulator.training.checkpoint import Checkpoint
 from simulator.training.checks import (
     REPORT,
     check_folder,
-    check_log,
-    kept_out,
     memory_errors,
-    training_users,
 )
-from simulator.training.lesson_plan import LessonPlan
 from simulator.training.looking import Asking, Look
 from simulator.training.model_card import model_card
-from simulator.training.negatives import TrainingLog, with_no_clicks
+from simulator.training.negatives import TrainingLog
+from simulator.training.preparation import Preparation
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
-from simulator.training.settings import SCRATCH, TrainingSettings
-from simulator.training.teacher import Teacher
+from simulator.training.settings import TrainingSettings
 from simulator.training.through_trl import train_through_trl
 from simulator.training.trainer import Outcome, Progress, Trainer
-from simulator.training.wording import Wording
 
 CALIBRATION = "calibration.json"
 """The name of the calibration's file beside a trained model."""
@@ -93,126 +85,45 @@ def train_agent(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     check_folder(out)
-    users = training_users(data, split)
-    learners, stoppers = kept_out(users, settings)
-    log = with_no_clicks(data, users, settings.negatives, seed=settings.seed)
-    check_log(log.data, learners, stoppers)
-    templates = _templates(settings, data)
-    base = open_base(settings, data.catalogue, templates)
-    wordings = [Wording(template, data.catalogue, base.encoder) for template in templates]
-    for wording in wordings:
-        _ = wording.labels  # raises where they are no tokens
-    assert log.data.log is not None
-    personas = _personas(data, learners, stoppers, templates[0]) if settings.personas else None
-    teacher = None
-    if settings.teacher is not None and log.offset is None and settings.loss == "bce":
-        teacher = Teacher(
-            log.data.log, learners, data.n_items, settings.teacher, seed=settings.seed
-        )
-        if settings.base == SCRATCH and settings.network.whole_titles:
-            begin_titles(base, data.catalogue, teacher.item_features())
-    plan = LessonPlan(wordings, log.data, learners, settings, personas=personas, teacher=teacher)
-    checkpoint = Checkpoint(out, _digest(settings, log, users, base, templates))
+    prepared = Preparation.of(settings, data, split)
+    base, log, stoppers = prepared.base, prepared.log, prepared.stoppers
+    checkpoint = Checkpoint(out, prepared.digest())
     reader = Reader(
         base.network,
         packed=None if settings.loss == "bce" else False,
         precision=half_precision(base.network.device),
     )
-    for line in _facts(base, log, learners, stoppers):
+    for line in prepared.facts():
         say(line)
     if not reader.packed and settings.loss == "bce":
         say(f"{base.name} reads whole prompts only, so each candidate's history is computed anew")
-    ask = Asking(wordings[0], log, stoppers, personas, settings.batch_tokens)
+    main = prepared.wordings[0]
+    ask = Asking(main, log, stoppers, prepared.personas, settings.batch_tokens)
     with memory_errors(settings):
         if settings.loss == "bce":
             look = partial(ask.quality, reader) if len(stoppers) else None
             trainer = Trainer(
-                reader, plan, settings, offset=log.offset, look=look, checkpoint=checkpoint
+                reader, prepared.plan, settings, offset=log.offset, look=look, checkpoint=checkpoint
             )
             mass = trainer.rehearse()
             say(f"rehearsed a step: it fits; the labels hold {mass:.0%} of the probability so far")
             outcome = trainer.train(progress)
         else:
-            outcome = train_through_trl(base.trained, plan, settings, progress)
+            outcome = train_through_trl(base.trained, prepared.plan, settings, progress)
         reader.give_back()
         save_model(base, out)
         # What is written is looked at: rounded, merged and loaded as an engine loads it.
         seen = ask.written(out, base.network.device) if len(stoppers) else None
-    write_text(out / TEMPLATE, templates[0].text)
+    write_text(out / TEMPLATE, main.template.text)
     if seen is not None and log.offset is None:
         calibration = Platt.fit(seen.probability, seen.clicked)
-        fitted = FittedCalibration(calibration, _origin(log, seen, templates[0], out))
+        fitted = FittedCalibration(calibration, _origin(log, seen, main.template, out))
         save_calibration(out / CALIBRATION, fitted)
-    report = _report(
-        settings,
-        log,
-        base,
-        reader,
-        templates,
-        learners,
-        stoppers,
-        outcome,
-        seen,
-        taught=teacher is not None,
-    )
+    report = _report(prepared, reader, outcome, seen)
     write_text(out / "README.md", model_card(report))
     write_text(out / REPORT, json.dumps(asdict(report), indent=2) + "\n")
     checkpoint.remove()
     return report
-
-
-def _personas(
-    data: Dataset, learners: IntArray, stoppers: IntArray, template: Template
-) -> Personas:
-    """By all that learners did, and by the earlier half of what the users kept out did."""
-    # Drawn no-clicks tell nothing of a user: personas know the data as an agent will have it.
-    told = data.interactions if data.log is None else data.log
-    early = told.time < middle_times(told.user, told.time, data.n_users)[told.user]
-    known = np.isin(told.user, learners) | (early & np.isin(told.user, stoppers))
-    return Personas(data, np.flatnonzero(known), language=template.front_matter.language)
-
-
-def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:
-    own = f"{data.catalogue.domain}/click-en"
-    auto = own if own in template_names() else "general/click-en"
-    named = [load_template(auto if name == "auto" else name) for name in settings.templates]
-    if settings.bare_history:
-        named = [template.with_bare_history() for template in named]
-    if settings.window is not None:
-        named = [template.with_history(*settings.window) for template in named]
-    return named
-
-
-def _digest(
-    settings: TrainingSettings,
-    log: TrainingLog,
-    users: IntArray,
-    base: BaseModel,
-    templates: list[Template],
-) -> str:
-    """Of everything that decides the weights."""
-    chosen = {k: v for k, v in asdict(settings).items() if k not in ("checkpoint_steps",)}
-    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
-    digest.update(base.revision.encode() + data_sha256(log.data).encode())
-    for template in templates:
-        digest.update(template.sha256.encode())
-    assert log.data.log is not None
-    shown = log.data.log
-    for column in (users, shown.user, shown.item, shown.time, shown.clicked):
-        digest.update(np.ascontiguousarray(column).tobytes())
-    return digest.hexdigest()
-
-
-def _facts(
-    base: BaseModel, log: TrainingLog, learners: IntArray, stoppers: IntArray
-) -> Iterator[str]:
-    yield (
-        f"{base.name}: {base.parameters / 1e6:.2f} M parameters on {base.network.device.type}; "
-        f"no-clicks: {log.no_clicks}; {len(learners):,} users to learn from, "
-        f"{len(stoppers):,} to stop by"
-    )
-    if not base.encoder.has_chat_template and base.revision:
-        yield f"{base.name} has no chat template: prompts are raw text, as at inference"
 
 
 def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Origin:
@@ -236,20 +147,11 @@ def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Orig
 
 
 def _report(
-    settings: TrainingSettings,
-    log: TrainingLog,
-    base: BaseModel,
-    reader: Reader,
-    templates: list[Template],
-    learners: IntArray,
-    stoppers: IntArray,
-    outcome: Outcome,
-    seen: Look | None,
-    *,
-    taught: bool,
+    prepared: Preparation, reader: Reader, outcome: Outcome, seen: Look | None
 ) -> TrainingReport:
+    settings, log, base = prepared.settings, prepared.log, prepared.base
     assert log.data.log is not None
-    rows = int(np.isin(log.data.log.user, learners).sum())
+    rows = int(np.isin(log.data.log.user, prepared.learners).sum())
     drawn = log.offset is not None
     asked = outcome.decisions + outcome.too_long
     return TrainingReport(
@@ -257,12 +159,12 @@ def _report(
         data=log.data.name,
         data_sha256=data_sha256(log.data),
         base_revision=base.revision,
-        templates=tuple(template.name for template in templates),
+        templates=tuple(template.name for template in prepared.templates),
         no_clicks=log.no_clicks,
-        taught=taught,
-        users=len(learners),
+        taught=prepared.taught,
+        users=len(prepared.learners),
         decisions=rows,
-        stop_users=len(stoppers),
+        stop_users=len(prepared.stoppers),
         stop=None if seen is None else seen.quality,
         calibrated=None if seen is None or drawn else seen.cross_calibrated(settings.seed),
         smallest_mass=None if seen is None else float(seen.mass.min()),
