@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from simulator.engines.chat_template_trial import try_chat_template
+from simulator.engines.checkpoint_checks import refuse_strange
 from simulator.engines.encoding import Encoder
 from simulator.engines.models import ResolvedModel
 from simulator.errors import EngineError
@@ -18,6 +20,22 @@ _SMALL_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "*.tiktoken")
 _WEIGHTS = ("*.safetensors",)
 _ANSWERING_FILES = (*_WEIGHTS, "config.json", "tokenizer*", "*.jinja", "*.model")
 """What a model's answers depend on."""
+
+_FAULTS = (
+    OSError,
+    ValueError,
+    ImportError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    httpx.HTTPError,
+)
+"""What a damaged or made-up checkpoint raises in the libraries that read it."""
+_LONGEST_MESSAGE = 500
 
 _WINDOW_FIELDS = ("max_position_embeddings", "seq_length", "n_positions")
 _PROBE_SECONDS = 5.0
@@ -82,15 +100,18 @@ def load_encoder(model: ResolvedModel, *, trust_remote_code: bool = False) -> En
     """The model's tokenizer, chat template and window, without its weights.
 
     Raises:
-        EngineError: If they cannot be read.
+        EngineError: If they cannot be read, or the chat template does not end or fails.
     """
     from transformers import AutoTokenizer, PretrainedConfig
 
     folder = checkpoint_folder(model, weights=False)
     with loading(model), quiet():
+        refuse_strange(folder, weights=False, trust_remote_code=trust_remote_code)
         # The bare file, since transformers has no class for some architectures that vLLM serves.
         config, _ = PretrainedConfig.get_config_dict(folder)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        if tokenizer.chat_template:
+            try_chat_template(tokenizer)
         return Encoder(tokenizer, window_of(config))
 
 
@@ -104,6 +125,7 @@ def load_causal_model(model: ResolvedModel, *, dtype: Any, trust_remote_code: bo
 
     folder = checkpoint_folder(model)
     with loading(model), quiet():
+        refuse_strange(folder, weights=True, trust_remote_code=trust_remote_code)
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, trust_remote_code=trust_remote_code, use_safetensors=True
         )
@@ -125,13 +147,22 @@ def window_of(config: Mapping[str, Any]) -> int:
 @contextmanager
 def loading(model: ResolvedModel) -> Iterator[None]:
     """Turn what goes wrong while a checkpoint is read into an error with a cure."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
-    expected = (OSError, ValueError, ImportError, KeyError, RuntimeError, httpx.HTTPError)
     try:
         yield
-    except (*expected, SafetensorError) as error:
+    except EngineError:
+        raise
+    except (*_FAULTS, SafetensorError, StrictDataclassError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        if "trust_remote_code" in str(error):
+            raise EngineError(
+                f"Model {model.name!r} brings Python code of its own, which could do here whatever "
+                "you can: read and delete files, use the network. It was not run. Read it; if you "
+                "trust whoever wrote it, set agent.trust_remote_code = true. Else take a model "
+                "that transformers or vLLM knows by itself."
+            ) from error
         if Path(model.location).is_dir():
             cure = "Check that the folder holds a complete Hugging Face checkpoint (safetensors)."
         else:
@@ -140,7 +171,7 @@ def loading(model: ResolvedModel) -> Iterator[None]:
                 f"(`hf download {model.location} --local-dir FOLDER`), copy the folder here and "
                 "pass it: --model FOLDER."
             )
-        what = lines[0] if lines else repr(error)
+        what = lines[0][:_LONGEST_MESSAGE] if lines else repr(error)[:_LONGEST_MESSAGE]
         raise EngineError(f"Cannot load model {model.name!r}: {what} {cure}") from error
 
 

@@ -22,6 +22,9 @@ CPU_BATCHED_TOKENS = 1_024
 """Tokens a step on a CPU: with a 24-million-parameter model 1,024 took 9% less time a decision
 than vLLM's own 4,096, since what a layer hands on stays in the processor's cache."""
 
+_PICKLED = ("pt", "npcache")
+"""Load formats that read other files than safetensors."""
+
 _BINDING = "VLLM_CPU_OMP_THREADS_BIND"
 _GIB = 2**30
 
@@ -50,8 +53,9 @@ def chosen_options(
     """Arguments of `vllm.LLM` for this machine, the caller's own over them.
 
     Raises:
-        EngineError: If vLLM knows no such option.
+        EngineError: If vLLM knows no such option, or it would read pickles or run foreign code.
     """
+    _refuse_risky(options)
     _refuse_unknown(options)
     if cache_gib is None and on_cpu:
         cache_gib = CPU_CACHE_GIB
@@ -122,6 +126,25 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise EngineError(f"vLLM has no option {name!r}; take it out.{hint}")
+
+
+def _refuse_risky(options: Mapping[str, Any]) -> None:
+    if options.get("load_format") in _PICKLED:
+        raise EngineError(
+            f"load_format={options['load_format']!r} reads files that can run code; only "
+            "safetensors are read. Convert the weights with save_pretrained()."
+        )
+    if "hf_token" in options:
+        raise EngineError(
+            "Options are written into the run; set the environment variable HF_TOKEN in place of "
+            "the option hf_token."
+        )
+    if options.get("trust_remote_code"):
+        raise EngineError(
+            "trust_remote_code is no option of vLLM's here; set agent.trust_remote_code, which "
+            "goes for the tokenizer too. It runs the model's own Python code: only for models "
+            "whose authors you trust."
+        )
 
 
 def _is_plain(value: object) -> bool:
