@@ -89,7 +89,7 @@ def test_recommenders_score_a_log(trained: RunConfig) -> None:
 def test_what_would_take_too_long_is_left_out(
     trained: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.experiment.recommender_scores.SEQUENCE_COST", 1000)
+    monkeypatch.setattr("simulator.experiment.early_sequence.SEQUENCE_COST", 1000)
     data, _, split = part_of_the_demo()
     said: list[str] = []
     scores = recommender_scores(trained, data, split, split.judging[:5], said.append)
@@ -107,6 +107,7 @@ def test_the_baselines_of_a_comparison(trained: RunConfig) -> None:
         "popularity",
         "click rate",
         "replay",
+        "sequence model (sasrec)",
         "position-based",
         "cascade",
     ]
@@ -116,6 +117,7 @@ def test_the_baselines_of_a_comparison(trained: RunConfig) -> None:
         assert probability.mean() == pytest.approx(clicked.mean(), abs=0.03), name
     assert roc_auc_score(clicked, answers["distribution (fitted)"]) > 0.65
     assert roc_auc_score(clicked, answers["matrix factorisation"]) > 0.72
+    assert roc_auc_score(clicked, answers["sequence model (sasrec)"]) > 0.6
     # This world shows nobody a film twice: replay is the click rate.
     assert np.array_equal(answers["replay"], answers["click rate"])
 
@@ -127,6 +129,18 @@ def test_the_baselines_of_a_comparison(trained: RunConfig) -> None:
     )
     for name, model in again.items():
         assert np.array_equal(model.decide(shown).probability, answers[name]), name
+
+    # Nor does what held-out users took from their first judged moment on, at that moment.
+    first = np.full(data.n_users, np.iinfo(np.int64).max)
+    np.minimum.at(first, shown.user, log.time[split.judging])
+    past = data.interactions
+    forgot = replace(data, interactions=past.take(past.time < first[past.user]))
+    assert len(forgot.interactions) < len(past) - 300
+    blind = baseline_click_models(trained, forgot, split, silent)
+    asked = log.time[split.judging] == first[shown.user]
+    shown_blind = forgot.logged_exposures(split.judging[asked])
+    for name, model in blind.items():
+        assert np.array_equal(model.decide(shown_blind).probability, answers[name][asked]), name
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from simulator.clicks.matrix_factorisation import MatrixFactorisationClicks
 from simulator.clicks.popularity import ItemPopularity
 from simulator.clicks.position_based import PositionBasedClicks
 from simulator.clicks.replay import Replay
+from simulator.clicks.sequence import SequenceClicks
 from simulator.clicks.with_vectors import WithVectors
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "PositionBasedClicks",
     "PositionExamination",
     "Replay",
+    "SequenceClicks",
     "WithVectors",
     "fit_examination",
     "inverse_rank",

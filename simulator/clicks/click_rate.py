@@ -65,3 +65,16 @@ def check_log(shown: Exposures, clicked: BoolArray) -> None:
         raise ConfigError(f"{len(shown)} exposures, but {len(clicked)} answers; give one each.")
     if not len(shown):
         raise DataError("A click model is fitted to logged exposures, and here are none.")
+
+
+def check_answers(clicked: BoolArray) -> None:
+    """Refuse answers that no slope can be fitted to.
+
+    Raises:
+        DataError: If they are all clicks, all no-clicks, or none at all.
+    """
+    if clicked.all() or not clicked.any():
+        raise DataError(
+            f"Fitting needs both clicks and no-clicks; these {len(clicked)} exposures hold only "
+            "one of them, or none."
+        )

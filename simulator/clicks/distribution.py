@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import expit
 
+from simulator.clicks.click_rate import check_answers
 from simulator.domain import BoolArray, Clicks, Exposures, FloatArray
 from simulator.errors import ConfigError, DataError, UnknownNameError
 from simulator.scores import paired
@@ -75,11 +76,7 @@ class DistributionClicks:
         """
         from sklearn.linear_model import LogisticRegression
 
-        if clicked.all() or not clicked.any():
-            raise DataError(
-                "Fitting needs both clicks and no-clicks; these "
-                f"{len(clicked)} exposures hold only one of them."
-            )
+        check_answers(clicked)
         model = LogisticRegression(C=np.inf).fit(_similarity(shown)[:, None], clicked)
         w, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
         if abs(w) < 1e-9:

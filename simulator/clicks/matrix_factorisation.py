@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from scipy.special import expit
 
-from simulator.clicks.click_rate import check_log
+from simulator.clicks.click_rate import check_answers, check_log
 from simulator.clicks.factorisation_fit import Factors, FactorSettings, fit_factors
 from simulator.domain import BoolArray, Clicks, Exposures, FloatArray
-from simulator.errors import ConfigError, DataError
+from simulator.errors import ConfigError
 from simulator.seeding import generator
 
 SHAPES = ((0, 0.0), (2, 2.0), (2, 5.0), (4, 2.0), (4, 5.0))
@@ -72,7 +72,7 @@ class MatrixFactorisationClicks:
             )
         if len(validation) != len(shown):
             raise ConfigError(f"{len(shown)} exposures, but {len(validation)} validation marks.")
-        _check_answers(clicked[~validation])
+        check_answers(clicked[~validation])
         settings = _choose(shown, clicked, validation, seed)
         return cls(fit_factors(shown.user, shown.item, clicked, settings, seed=seed), settings)
 
@@ -116,11 +116,3 @@ def _choose(
         (replace(shape, bias_penalty=tried) for tried in BIAS_PENALTIES),
         key=surprise,
     )
-
-
-def _check_answers(clicked: BoolArray) -> None:
-    if not len(clicked) or clicked.all() or not clicked.any():
-        raise DataError(
-            f"Fitting needs both clicks and no-clicks; these {len(clicked)} exposures hold only "
-            "one of them, or none."
-        )

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from simulator.clicks.sequence import sequence_scores
 from simulator.config import RunConfig
-from simulator.domain import Dataset, Exposures, FloatArray, IntArray, Interactions, Ragged
-from simulator.experiment.sequence import sequence_model
+from simulator.domain import Dataset, FloatArray, IntArray, Interactions, Ragged
+from simulator.experiment.early_sequence import early_sequence_model
 from simulator.experiment.split import LogSplit
-from simulator.experiment.world import Say, World, fit_vectors
+from simulator.experiment.world import Say, fit_vectors
 from simulator.seeding import uniforms
-
-SEQUENCE_COST = 250_000_000
-"""Early interactions times items up to which SASRec is trained, in about three minutes on a core:
-its loss looks at every item at every place of a history."""
 
 _AT_A_TIME = 2_048
 """Rows whose users are compared with all others at once."""
@@ -32,8 +28,8 @@ def recommender_scores(
     reverse, a recommender that nobody would want. graphau and mf: inner products of trained
     vectors. item-knn: the item's summed cosine to the history of the moment (Sarwar et al.,
     "Item-based collaborative filtering", WWW 2001, by columns of who took what). sasrec: what the
-    sequence model makes of the history of the moment; left out, which is said, where the data is
-    beyond `SEQUENCE_COST`.
+    sequence model makes of the history of the moment; left out, which is said, where
+    `early_sequence_model` cannot train it.
 
     Only these rows are scored, never a user's whole catalogue.
 
@@ -62,13 +58,9 @@ def recommender_scores(
             vectors = vectors.normalised()
         scores[method] = _inner(vectors.user[shown.user], vectors.item[shown.item])
     scores["item-knn"] = neighbour_scores(early, shown.history, shown.item)
-    if len(early) * data.n_items <= SEQUENCE_COST:
-        scores["sasrec"] = _sequence_scores(config, data, early, shown, say)
-    else:
-        say(
-            f"sasrec is left out: {len(early):,} interactions with {data.n_items:,} items would "
-            "take it too long"
-        )
+    model = early_sequence_model(config, data, early, say)
+    if model is not None:
+        scores["sasrec"] = sequence_scores(model, shown).astype(np.float64)
     return scores
 
 
@@ -97,22 +89,6 @@ def neighbour_scores(early: Interactions, history: Ragged, item: IntArray) -> Fl
         ones = np.ones(len(past.values))
         held = csr_array((ones, past.values, past.offsets), shape=(len(part), early.n_items))
         scores[part] = ((held @ by_item) * by_item[item[part]]).sum(axis=1)
-    return scores
-
-
-def _sequence_scores(
-    config: RunConfig, data: Dataset, early: Interactions, shown: Exposures, say: Say
-) -> FloatArray:
-    """f_u . e_i, with f_u of the history of the moment; equal histories are encoded once."""
-    vectors = fit_vectors(early, config.vectors, config.seed, say)
-    nobody: IntArray = np.empty(0, dtype=np.int32)
-    world = World(replace(data, interactions=early), vectors.normalised(), vectors, nobody, nobody)
-    model = sequence_model(config, world, "sasrec", say)
-    scores = np.empty(len(shown))
-    for start in range(0, len(shown), _AT_A_TIME):
-        part = np.arange(start, min(start + _AT_A_TIME, len(shown)))
-        users = model.encode(shown.history.take(part))
-        scores[part] = _inner(users, model.items[shown.item[part]])
     return scores
 
 
