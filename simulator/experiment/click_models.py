@@ -14,11 +14,13 @@ from simulator.clicks import (
     MatrixFactorisationClicks,
     PositionBasedClicks,
     Replay,
+    SequenceClicks,
     WithVectors,
 )
 from simulator.config import RunConfig
 from simulator.domain import BoolArray, Dataset, Exposures, IntArray
 from simulator.errors import ConfigError, DataError
+from simulator.experiment.early_sequence import early_sequence_model
 from simulator.experiment.parts import fit_distribution
 from simulator.experiment.split import LogSplit, known_before, users_split
 from simulator.experiment.world import Say, fit_vectors
@@ -39,13 +41,16 @@ def baseline_click_models(
     What each is fitted on:
         distribution (fitted): late exposures of training users, vectors of early interactions.
         click rate: the same exposures.
+        sequence model: the same exposures, and a SASRec of early interactions; it reads the history
+            of the moment, as an agent does.
         popularity, position-based, cascade: all exposures of training users.
         matrix factorisation, replay: these, and what held-out users were shown before their first
             judged exposure; their histories tell an agent of the same time.
 
     Replay covers the pairs of user and item that were shown before; all others get the click rate.
-    All can be asked about plain `logged_exposures`. Position-based and cascade are left out, with
-    the reason said, where the log does not know positions or these tell nothing.
+    All can be asked about plain `logged_exposures`. Left out, with the reason said: position-based
+    and cascade where the log does not know positions or these tell nothing, and the sequence model
+    where it would take too long (`early_sequence_model`).
 
     Args:
         config: The settings of the distribution's vectors, and the seed.
@@ -62,7 +67,8 @@ def baseline_click_models(
     shown, clicked = data.logged_exposures(training), log.clicked[training]
     known, answers = data.logged_exposures(remembered), log.clicked[remembered]
     vectors = fit_vectors(split.early, config.vectors, config.seed, say).normalised()
-    rate = ClickRate.fit(data.logged_exposures(split.fitting), log.clicked[split.fitting])
+    late, late_answers = data.logged_exposures(split.fitting), log.clicked[split.fitting]
+    rate = ClickRate.fit(late, late_answers)
     say(f"fitting the baselines to {len(training):,} exposures")
     models: dict[str, ClickModel] = {
         "distribution (fitted)": WithVectors(fit_distribution(config, data, say), vectors),
@@ -76,6 +82,9 @@ def baseline_click_models(
         "click rate": rate,
         "replay": Replay.fit(known, answers, overall=rate.rate),
     }
+    encoder = early_sequence_model(config, data, split.early, say)
+    if encoder is not None:
+        models["sequence model (sasrec)"] = SequenceClicks.fit(encoder, late, late_answers)
     if (log.position < 0).any():
         say("no position-based and no cascade model: the log does not know positions")
         return models
