@@ -8,9 +8,16 @@ import pytest
 from prompts import Personas, load_template
 from simulator.domain import Catalogue, Dataset, ExposureLog, Interactions
 from simulator.engines.encoding import Encoder
-from simulator.training import NetworkSettings, TeacherSettings, TrainingSettings, Variety
+from simulator.training import (
+    NetworkSettings,
+    TeacherSettings,
+    TrainingSettings,
+    Variety,
+    recipe,
+)
 from simulator.training.lesson_plan import LessonPlan
 from simulator.training.lessons import lessons
+from simulator.training.preparation import Preparation
 from simulator.training.shuffled import ShuffledPasts
 from simulator.training.teacher import Teacher
 from simulator.training.tokenizer import train_tokenizer
@@ -150,3 +157,27 @@ def test_the_prompt_shows_the_persona_and_bare_titles_of_the_past(world):
         assert str(lesson.persona) in prompts[0].user
         assert "East)" in prompts[0].candidate or "West)" in prompts[0].candidate
         assert "East)" not in prompts[0].user
+
+
+def test_title_tokens_start_from_what_the_teacher_knows(world):
+    settings = replace(recipe(), network=NetworkSettings(vocabulary=800), stop_share=0.2)
+    prepared = Preparation.of(settings, world, (LEARNERS, np.arange(30, N_USERS)))
+    table = prepared.base.network.get_input_embeddings().weight.detach().numpy()
+    tokens = prepared.base.encoder.tokenizer.get_added_vocab()
+    started = np.stack([table[tokens[f'"Film {k}"']] for k in range(N_ITEMS)])
+    # The halves of the catalogue lie apart along some feature, and not along what was drawn.
+    half = np.arange(N_ITEMS) < N_ITEMS // 2
+    gap = np.abs(started[half].mean(axis=0) - started[~half].mean(axis=0)) / started.std(axis=0)
+    assert gap[:7].max() > 1.5 > gap[7:].max()
+
+
+def test_unknown_titles_are_nobodys(world):
+    wording = _plan(world, shuffled=0.0)[1]
+    lesson = next(lessons(world, LEARNERS, window=WINDOW))
+    rng = np.random.default_rng(0)
+    prompt = wording.prompts(lesson, "", manner="unknown titles", rng=rng)[-1]
+    titles = {f'"{title}"' for title in world.catalogue.titles}
+    assert not any(title in prompt.text for title in titles)
+    plain = wording.prompts(lesson, "")[-1]
+    assert any(title in plain.text for title in titles)
+    assert prompt.candidate.partition(" (")[2] == plain.candidate.partition(" (")[2]
