@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from simulator.errors import ConfigError, UnknownNameError, excerpt
+from simulator.keys import check_url
 from simulator.protocol import NudgingProtocol
 from simulator.reading import MalformedTextError, parse_toml, read_text
 
@@ -64,7 +65,8 @@ class AgentConfig(_Section):
         calibration: A file of `nudgesim prompts calibrate` by which P(click) is mapped, or "none";
             "auto" is none.
         vllm: Further options for vLLM itself (engine "vllm"), such as tensor_parallel_size.
-        trust_remote_code: Run Python code that comes with the model; only for models you trust.
+        trust_remote_code: Run Python code that comes with the model, which can do on this machine
+            whatever you can; only for models whose authors you trust.
     """
 
     engine: Literal["auto", "vllm", "transformers", "openai"] = "auto"
@@ -79,6 +81,21 @@ class AgentConfig(_Section):
     calibration: str = "auto"
     vllm: dict[str, Any] = {}
     trust_remote_code: bool = False
+
+    @field_validator("urls")
+    @classmethod
+    def _without_secrets(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_url(url) for url in urls)
+
+    @field_validator("vllm")
+    @classmethod
+    def _without_token(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if "hf_token" in options:
+            raise ConfigError(
+                "Settings are written into runs; set HF_TOKEN in the environment in place of the "
+                "option hf_token."
+            )
+        return options
 
 
 class DistributionConfig(_Section):
@@ -243,4 +260,6 @@ def _explain(
         known = str(fault["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         return UnknownNameError(f"{'.'.join(place)} in {origin},", str(fault["input"]), known)
     message = fault["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{origin}: {'.'.join(place)} = {excerpt(fault['input'])}: {message}.")
+    # A URL may hold a password, and options a token.
+    shown = "" if {"urls", "vllm"} & set(place) else f" = {excerpt(fault['input'])}"
+    return ConfigError(f"{origin}: {'.'.join(place)}{shown}: {message}.")

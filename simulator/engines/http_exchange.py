@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from simulator.keys import hide_bytes
+
 _MOST_BYTES = 2**26
 
 
@@ -19,7 +21,7 @@ class HttpAnswer:
 
     Attributes:
         status: The HTTP status.
-        body: As it came, decompressed.
+        body: As it came, decompressed, secrets hidden that a server says back.
         retry_after: The header of that name, or "".
     """
 
@@ -91,4 +93,4 @@ def exchange(
             if len(body) > _MOST_BYTES:
                 raise httpx.ReadError("the answer has no end", request=response.request)
         retry_after = response.headers.get("retry-after", "")
-        return HttpAnswer(response.status_code, bytes(body), retry_after)
+        return HttpAnswer(response.status_code, hide_bytes(bytes(body)), retry_after)

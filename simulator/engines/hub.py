@@ -15,6 +15,7 @@ from simulator.engines.checkpoint_checks import refuse_strange
 from simulator.engines.encoding import Encoder
 from simulator.engines.models import ResolvedModel
 from simulator.errors import EngineError
+from simulator.keys import hide
 
 _SMALL_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "*.tiktoken")
 _WEIGHTS = ("*.safetensors",)
@@ -67,7 +68,7 @@ def checkpoint_folder(model: ResolvedModel, *, weights: bool = True) -> Path:
             )
         except LocalEntryNotFoundError as error:
             raise OSError(
-                f"it is not in the local cache, and {constants.ENDPOINT} does not answer."
+                f"it is not in the local cache, and {hide(constants.ENDPOINT)} does not answer."
             ) from error
     return Path(folder)
 
@@ -155,7 +156,7 @@ def loading(model: ResolvedModel) -> Iterator[None]:
     except EngineError:
         raise
     except (*_FAULTS, SafetensorError, StrictDataclassError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [line.strip() for line in hide(str(error)).splitlines() if line.strip()]
         if "trust_remote_code" in str(error):
             raise EngineError(
                 f"Model {model.name!r} brings Python code of its own, which could do here whatever "
@@ -171,7 +172,7 @@ def loading(model: ResolvedModel) -> Iterator[None]:
                 f"(`hf download {model.location} --local-dir FOLDER`), copy the folder here and "
                 "pass it: --model FOLDER."
             )
-        what = lines[0][:_LONGEST_MESSAGE] if lines else repr(error)[:_LONGEST_MESSAGE]
+        what = (lines[0] if lines else hide(repr(error)))[:_LONGEST_MESSAGE]
         raise EngineError(f"Cannot load model {model.name!r}: {what} {cure}") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from simulator.engines.usage import Usage
 from simulator.engines.vllm_dialects import TOKENIZE, vllm_dialect
 from simulator.errors import EngineError
 from simulator.interfaces import LabelProbabilities, Prompt
+from simulator.keys import server_key
 
 Value = TypeVar("Value")
 
@@ -24,7 +24,6 @@ _NOT_THERE = frozenset({404, 405, 501})
 _EACH = 64
 # A well-formed JSON answer of another shape than the protocol's.
 _OTHER_SHAPE = (AttributeError, KeyError, IndexError, TypeError, ValueError)
-KEY_VARIABLES = ("NUDGESIM_API_KEY", "OPENAI_API_KEY")
 
 
 class OpenAIServerEngine:
@@ -44,7 +43,8 @@ class OpenAIServerEngine:
 
     A request that fails after its retries is a failed row with a reason; so is an answer that
     cannot be read, or whose log-probabilities are none. The API key is read from the environment
-    variable NUDGESIM_API_KEY or OPENAI_API_KEY, and from nowhere else.
+    variable NUDGESIM_API_KEY or OPENAI_API_KEY, and from nowhere else; where a server says it back,
+    it is hidden before anybody reads the answer.
 
     Args:
         urls: Base URLs of servers of the same model.
@@ -64,6 +64,7 @@ class OpenAIServerEngine:
         EngineError: If no server can be reached, two serve different models, or one refuses the
             key.
         UnknownNameError: If a server does not serve the model.
+        ConfigError: If a URL may hold a secret, or no header can carry the key.
     """
 
     name = "openai"
@@ -86,7 +87,7 @@ class OpenAIServerEngine:
             urls,
             concurrency=concurrency,
             retrying=retrying,
-            key=next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None),
+            key=server_key(),
             model=model,
         )
         self._usage = Usage()

@@ -15,6 +15,7 @@ from simulator.engines.http_exchange import HttpAnswer, exchange
 from simulator.engines.live_servers import LONGEST_PAUSE, LiveServers, RequestFailedError, Server
 from simulator.engines.model_listing import MODELS, AbsentModelError, ListedModel
 from simulator.errors import EngineError, UnknownNameError
+from simulator.keys import check_url, hide
 
 BUSY = frozenset({429})
 AWAY = frozenset({502, 503, 504})
@@ -260,13 +261,8 @@ class ServerPool:
 def _failure(error: Exception, seconds: float) -> str:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return f"no answer within {seconds:g} s"
-    return f"connection failed: {error}"
+    return hide(f"connection failed: {error}")
 
 
 def _base(url: str) -> str:
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        # It would be written into manifests.
-        raise EngineError(
-            "A server's URL must hold no name or password; set NUDGESIM_API_KEY instead."
-        )
-    return url.rstrip("/").removesuffix("/v1")
+    return check_url(url).rstrip("/").removesuffix("/v1")
