@@ -286,7 +286,7 @@ def test_memory_that_does_not_suffice(moments, tmp_path, monkeypatch):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
 
-    monkeypatch.setattr(Reader, "next_token_logs", full)
+    monkeypatch.setattr(Reader, "next_token_scores", full)
     with pytest.raises(EngineError, match="batch_tokens, now 8,192"):
         train_agent(SMALL, moments, tmp_path, split=SPLIT)
 

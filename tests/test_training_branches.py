@@ -78,7 +78,9 @@ def test_packed_prompts_get_the_scores_and_the_gradients_of_whole_ones(network, 
     found = {}
     for packed in (False, True):
         reader = Reader(network, packed=packed)
-        logs = reader.next_token_logs(static, trees, before=1)
+        scores = reader.next_token_scores(static, trees, before=1, again=range(0, 8, 3))
+        assert len(scores) == 8 + 3
+        logs = torch.log_softmax(scores, dim=-1)
         network.zero_grad()
         logs[:, 11].sum().backward()
         gradient = network.get_input_embeddings().weight.grad.clone()
@@ -96,12 +98,13 @@ def test_packed_prompts_get_the_scores_and_the_gradients_of_whole_ones(network, 
 def test_half_precision_changes_little(network, trees):
     network.set_attn_implementation("sdpa")
     whole, halved = (
-        Reader(network, packed=True, precision=precision).next_token_logs([4, 5, 6], trees)
+        Reader(network, packed=True, precision=precision).next_token_scores([4, 5, 6], trees)
         for precision in (None, torch.bfloat16)
     )
+    whole, halved = (torch.softmax(scores, dim=-1) for scores in (whole, halved))
     network.set_attn_implementation("sdpa")
     assert halved.dtype == torch.float32
-    gap = (whole.exp() - halved.exp()).abs().mean()
+    gap = (whole - halved).abs().mean()
     assert 0 < gap < 0.01
 
 

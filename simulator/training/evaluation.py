@@ -115,7 +115,7 @@ def predict(
             worded = [wording.word(one, text) for one in lot]
             for part in in_parts([one for one in worded if one is not None], batch_tokens):
                 beginning, trees = without_beginning([one.tree for one in part])
-                logs = reader.next_token_logs(beginning, trees)
+                logs = torch.log_softmax(reader.next_token_scores(beginning, trees), dim=-1)
                 yes, no = torch.logsumexp(logs[:, yes_ids], 1), torch.logsumexp(logs[:, no_ids], 1)
                 probability.append(torch.sigmoid(yes - no).cpu().numpy())
                 mass.append(torch.logaddexp(yes, no).exp().cpu().numpy())

@@ -18,11 +18,12 @@ from simulator.training.branches import Tree, grow_tree, pack_trees
 _PROBE = [[3, 5, 4, 6], [3, 5, 7, 8], [3, 5, 7, 6, 5, 4], [3, 5, 7, 6, 4]]
 """Prompts that leave a trunk at different places."""
 _TAILS = [[5]] * len(_PROBE)
+_AGAIN = range(2 * len(_PROBE) - 1)
 _TOLERANCE = 1e-3
 
 
 class Reader:
-    """The next token's log-probabilities after each prompt of a batch, with gradients.
+    """The next token's scores after each prompt of a batch, with gradients.
 
     Two ways give the same numbers. *Packed*: users' prompts as trees (`branches`), whose beginning
     goes through the network once for all. *Rows*: one padded row a prompt, for networks that know
@@ -45,23 +46,29 @@ class Reader:
         self.packed = self._packs_truly() if packed is None else packed
         self._choose(self.packed)
 
-    def next_token_logs(
-        self, beginning: Tokens, trees: Sequence[Tree], before: int = 0
+    def next_token_scores(
+        self,
+        beginning: Tokens,
+        trees: Sequence[Tree],
+        before: int = 0,
+        again: Sequence[int] = (),
     ) -> torch.Tensor:
-        """Log-probabilities of the whole vocabulary, float32, shape (n_branches, vocabulary).
+        """Unnormalised scores of the vocabulary, float32, shape (n_branches + n_again, vocabulary).
+
+        A vocabulary may be large; what needs no normalising should not pay for it.
 
         Args:
             beginning: Token ids in front of every tree, possibly none.
             trees: The prompts.
-            before: How many tokens before each branch's last one to read as well: with 1, the first
-                half of the rows belongs to the last token but one.
+            before: How many tokens before each branch's last one to read.
+            again: Branches of which the last token itself is read as well; their rows come last.
         """
         with self._autocast():
             if self.packed:
-                logits = self._read_packed(beginning, trees, before)
+                logits = self._read_packed(beginning, trees, before, again)
             else:
-                logits = self._read_rows(beginning, trees, before)
-        return torch.log_softmax(logits.float(), dim=-1)
+                logits = self._read_rows(beginning, trees, before, again)
+        return logits.float()
 
     def tokens(self, beginning: Tokens, trees: Sequence[Tree]) -> int:
         """How many tokens go through the network for these trees, padding left out."""
@@ -74,10 +81,12 @@ class Reader:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self._precision)
 
-    def _read_packed(self, beginning: Tokens, trees: Sequence[Tree], before: int) -> torch.Tensor:
+    def _read_packed(
+        self, beginning: Tokens, trees: Sequence[Tree], before: int, again: Sequence[int]
+    ) -> torch.Tensor:
         packed = pack_trees(trees, self.device)
         cache = self._begin(beginning)
-        with _scored_at(self.network, *_with_earlier(*packed.last, before)):
+        with _scored_at(self.network, *_places(*packed.last, before, again)):
             out = self.network(
                 input_ids=packed.tokens,
                 # Unused by the tree's attention; given so that no mask is made.
@@ -104,14 +113,16 @@ class Reader:
             )
         return cache
 
-    def _read_rows(self, beginning: Tokens, trees: Sequence[Tree], before: int) -> torch.Tensor:
+    def _read_rows(
+        self, beginning: Tokens, trees: Sequence[Tree], before: int, again: Sequence[int]
+    ) -> torch.Tensor:
         prompts = [beginning + ids for tree in trees for ids in tree.prompts()]
         lengths = torch.tensor([len(ids) for ids in prompts], device=self.device)
         longest = int(lengths.max())
         # Padding stands at the end, where a causal network's real tokens never look.
         ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids in prompts])
         rows = torch.arange(len(prompts), device=self.device)
-        with _scored_at(self.network, *_with_earlier(rows, lengths - 1, before)):
+        with _scored_at(self.network, *_places(rows, lengths - 1, before, again)):
             mask = torch.arange(longest, device=self.device) < lengths[:, None]
             out = self.network(
                 input_ids=ids.to(self.device), attention_mask=mask.long(), use_cache=False
@@ -136,9 +147,9 @@ class Reader:
                 self._choose(False)
                 if not self._keeps_all():
                     return False
-                rows = self._read_rows([2, 7], trees, 1).float()
+                rows = self._read_rows([2, 7], trees, 1, _AGAIN).float()
                 self._choose(True)
-                packed = self._read_packed([2, 7], trees, 1).float()
+                packed = self._read_packed([2, 7], trees, 1, _AGAIN).float()
         except (TypeError, ValueError, RuntimeError, AttributeError, LookupError):
             return False  # a network that does not know such positions, layers or cache
         finally:
@@ -156,13 +167,12 @@ class Reader:
         )
 
 
-def _with_earlier(
-    rows: torch.Tensor, ends: torch.Tensor, before: int
+def _places(
+    rows: torch.Tensor, ends: torch.Tensor, before: int, again: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The places to read: the last tokens, and in front of them those `before` tokens earlier."""
-    if not before:
-        return rows, ends
-    return torch.cat([rows, rows]), torch.cat([ends - before, ends])
+    """The places to read: those `before` the last tokens, and the last ones of some branches."""
+    more = torch.tensor(list(again), dtype=torch.int64, device=rows.device)
+    return torch.cat([rows, rows[more]]), torch.cat([ends - before, ends[more]])
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
 from simulator.training.wording import WordedLesson, Wording, in_parts
 
+_SPELLED = 64
+"""Branches of a pass whose answers are learnt as text."""
 _FORGETTING = 10
 """The average of t steps is over about the last t / 10 of them, until `averaging` bounds it."""
 
@@ -218,26 +220,30 @@ class Trainer:
         """Each decision's loss; and the sums of click losses and masses.
 
         A branch ends with its answer, so that is read one token before the last, and the end of the
-        answer after the last.
+        answer after the last. The click loss needs the labels' scores alone; the answer as text,
+        which is soon learnt, is looked at in some branches that stand for all.
         """
         device = self._reader.device
         clicked = torch.from_numpy(np.concatenate([one.clicked for one in part])).to(device)
-        both = self._reader.next_token_logs(beginning, trees, before=1)
-        logs, after = both[: len(clicked)], both[len(clicked) :]
-        yes, no = (torch.logsumexp(logs[:, list(ids)], 1) for ids in wording.labels.spellings)
+        n = len(clicked)
+        some = range(0, n, math.ceil(n / _SPELLED))
+        both = self._reader.next_token_scores(beginning, trees, before=1, again=some)
+        yes, no = (torch.logsumexp(both[:n, list(ids)], 1) for ids in wording.labels.spellings)
         odds = yes - no + self._offsets(part).to(device)
         target = torch.from_numpy(np.concatenate([one.target for one in part])).to(odds)
         click_loss = torch.nn.functional.binary_cross_entropy_with_logits(
             odds, target, reduction="none"
         )
-        answer = torch.tensor(wording.answers, device=device)[clicked.long()]
-        language_loss = -logs.gather(1, answer[:, None])[:, 0]
+        logs = torch.log_softmax(both[:n][list(some)], dim=-1)
+        answer = torch.tensor(wording.answers, device=device)[clicked[list(some)].long()]
+        language_loss = -logs.gather(1, answer[:, None])[:, 0].mean()
         end = wording.encoder.tokenizer.eos_token_id
         if end is not None:
-            language_loss = language_loss - after[:, end]
-        mass = torch.logaddexp(yes, no).exp()
+            language_loss = language_loss - torch.log_softmax(both[n:], dim=-1)[:, end].mean()
+        labels = [token for ids in wording.labels.spellings for token in ids]
+        mass = logs.detach()[:, labels].exp().sum(1).mean()
         losses = click_loss + self._settings.language_weight * language_loss
-        return losses, (click_loss.detach().sum(), mass.detach().sum())
+        return losses, (click_loss.detach().sum(), mass * n)
 
     def _offsets(self, part: Sequence[WordedLesson]) -> torch.Tensor:
         rows = np.concatenate([one.rows for one in part])
