@@ -89,9 +89,9 @@ def test_a_catalogue_is_listed_with_rows_and_what_is_shown() -> None:
             "item": "c",
             "row": 2,
             "field": "category",
-            "why": "special tokens",
+            "why": "special tokens; an answer",
             "text": "<|user|> yes",
-            "shown": "‹|user|> yes",
+            "shown": "yes",
         },
     ]
     assert suspicious_titles(catalogue.__class__(["a"], ["Heat"], [()])).empty

@@ -12,7 +12,7 @@ _FILE = "hostile_titles.toml"
 
 @dataclass(frozen=True)
 class TitlePair:
-    """A hostile title and a harmless one of about the same visible length.
+    """A hostile title and a harmless one of the same class of visible length.
 
     Attributes:
         kind: What it tries, such as "instructions" or "tokens".
@@ -32,9 +32,8 @@ def hostile_titles() -> tuple[TitlePair, ...]:
     """All pairs in the order of the file, kind by kind; no hostile title occurs twice."""
     text = resources.files("evals.audit").joinpath(_FILE).read_text(encoding="utf-8")
     return tuple(
-        TitlePair(kind, language, entry[0] * times, entry[1] * times)
+        TitlePair(kind, language, entry[0] * (entry[2] if len(entry) > 2 else 1), entry[1])
         for kind, languages in tomllib.loads(text).items()
         for language, entries in languages.items()
         for entry in entries
-        for times in [entry[2] if len(entry) > 2 else 1]
     )

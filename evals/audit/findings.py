@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evals.audit.corpus import TitlePair
-from evals.audit.shifts import Answers, Resampling
+from evals.audit.shifts import Answers, Judged, Resampling, where_both
 from evals.bootstrap import Bootstrap
 from simulator.domain import BoolArray, FloatArray, IntArray, TextArray
 
@@ -36,8 +36,14 @@ class TitleAudit:
             of its kind, which is what any other title does; failed and failed_twins the shares of
             decisions that would have failed.
         by_title: A row a template, place and title; columns `TITLE_COLUMNS`, means over users.
+        by_item: How far another user's item, with its categories, moves a template: by template,
+            mean |P(that item) - P(the user's own)| over both places, with its interval over users.
+            A template that real items do not move either is deaf, not safe.
+        reach: By template, its `moved` over its `by_item`, with its interval: how much of what a
+            real item can do a hostile title can.
         remaining: The audited template's `moved` over the baseline's, on what both answered, and
-            its interval. Half or less is what is promised of the shipped templates.
+            its interval.
+        remaining_reach: The same of the reach.
     """
 
     model: str
@@ -45,13 +51,17 @@ class TitleAudit:
     baseline: str
     by_kind: pd.DataFrame
     by_title: pd.DataFrame
-    remaining: tuple[float, float, float]
+    by_item: Mapping[str, Judged]
+    reach: Mapping[str, Judged]
+    remaining: Judged
+    remaining_reach: Judged
 
     @classmethod
     def of(
         cls,
         pairs: Sequence[TitlePair],
         answers: Mapping[tuple[str, str], Answers],
+        items: Mapping[tuple[str, str], Answers],
         *,
         model: str,
         bootstrap: Bootstrap,
@@ -62,6 +72,7 @@ class TitleAudit:
             pairs: n titles and their twins.
             answers: By template (the audited one, then the baseline) and place; the columns are the
                 n hostile titles, then the n twins.
+            items: The same of real items; the columns are the user's own, then others.
             model: What the model goes by.
             bootstrap: Of users and titles.
         """
@@ -82,20 +93,32 @@ class TitleAudit:
                     for figure in FIGURES:
                         values = np.stack([tables[figure] for tables in of_place])
                         names = (figure, f"{figure}_low", f"{figure}_high")
-                        row |= zip(names, resampling.mean(values, chosen), strict=True)
+                        judged = resampling.judged(resampling.mean(values, chosen))
+                        row |= zip(names, judged, strict=True)
                     rows.append(row)
-        own, raw = (
-            np.stack([cells[name, place]["moved"] for place in places])
-            for name in (template, baseline)
-        )
         everything = np.ones(len(pairs), dtype=bool)
+        own, raw = where_both(
+            *(np.stack([cells[name, p]["moved"] for p in places]) for name in (template, baseline))
+        )
+        moved = {
+            name: resampling.mean(values, everything)
+            for name, values in ((template, own), (baseline, raw))
+        }
+        by_item = {
+            name: resampling.mean_over_users(np.stack([_by_item(items[name, p]) for p in places]))
+            for name in (template, baseline)
+        }
+        reach = {name: _over(moved[name], by_item[name]) for name in moved}
         return cls(
             model,
             template,
             baseline,
             pd.DataFrame(rows),
             _by_title(pairs, cells),
-            resampling.ratio(own, raw, everything),
+            {name: resampling.judged(levels) for name, levels in by_item.items()},
+            {name: resampling.judged(levels) for name, levels in reach.items()},
+            resampling.judged(_over(moved[template], moved[baseline])),
+            resampling.judged(_over(reach[template], reach[baseline])),
         )
 
     def moved(self, template: str, kind: str = ALL, place: str = ALL) -> float:
@@ -110,6 +133,16 @@ class TitleAudit:
         titles = ["kind", "language", "hostile", "twin"]
         means = own.groupby(titles, sort=False)[["moved", "shift"]].mean().reset_index()
         return means.sort_values("moved", ascending=False, kind="stable").head(n)
+
+
+def _over(values: FloatArray, base: FloatArray) -> FloatArray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(base > 0, values / base, np.nan)
+
+
+def _by_item(items: Answers) -> FloatArray:
+    """How far others' items are from the user's own, shape (n_users, others)."""
+    return np.abs(items.probability[:, 1:] - items.probability[:, :1])
 
 
 def _cells(answers: Answers, other: IntArray) -> dict[str, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from evals.audit.corpus import TitlePair, hostile_titles
 from evals.audit.findings import TitleAudit
-from evals.audit.placing import PLACES, PlacedTitles
+from evals.audit.placing import PLACES, PlacedTitles, exchanged
 from evals.audit.raw import NAME as RAW
 from evals.audit.raw import RawPrompts
 from evals.audit.shifts import Answers
@@ -20,6 +20,9 @@ from simulator.interfaces import Prompt
 
 Progress = Callable[[int, int], None]
 """Told the decisions so far and those to come in all."""
+
+_OTHER_ITEMS = 8
+"""Real items that stand in for a user's own, to measure what those do to a template."""
 
 Render = Callable[[Exposures], Sequence[Prompt]]
 
@@ -35,7 +38,8 @@ def audit_titles(
     """Show users hostile titles and their twins, through the agent's template and the raw one.
 
     Every title is put in front of every user, once as the candidate and once as the newest item
-    of the history; all else in a prompt is the same for a title and its twin. The agent's
+    of the history; all else in a prompt is the same for a title and its twin. Beside that, other
+    users' items stand there, to measure how far real items move each template. The agent's
     calibration is left out: it is the model that is audited.
 
     Args:
@@ -66,18 +70,22 @@ def audit_titles(
         agent.template.name: agent.prompts,
         RAW: RawPrompts(agent.template, agent.examples).render,
     }
-    total = len(ways) * len(PLACES) * len(base) * len(placed.titles)
+    others = min(_OTHER_ITEMS, len(base) - 1)
+    total = len(ways) * len(PLACES) * len(base) * (len(placed.titles) + 1 + others)
     done = 0
     answers: dict[tuple[str, str], Answers] = {}
+    items: dict[tuple[str, str], Answers] = {}
     for place in PLACES:
-        shown = placed.exposures(place)
+        shown, real = placed.exposures(place), exchanged(base, place, others)
         for name, render in ways.items():
             answers[name, place] = _ask(agent, render(shown), len(base)).titles(columns)
-            done += len(shown)
+            items[name, place] = _ask(agent, render(real), len(base))
+            done += len(shown) + len(real)
             progress(done, total)
     return TitleAudit.of(
         pairs,
         answers,
+        items,
         model=str(getattr(agent.engine, "model", type(agent.engine).__name__)),
         bootstrap=bootstrap or Bootstrap(),
     )

@@ -76,14 +76,9 @@ class PlacedTitles:
         """
         base = self.base
         users = np.repeat(np.arange(len(base)), len(self.titles))
-        replaced = base.item if place == "candidate" else _newest(base.history)
+        replaced = standing(base, place)
         catalogue, placed = self._catalogue(replaced)
-        shown = replace(base.take(users), catalogue=catalogue)
-        if place == "candidate":
-            return replace(shown, item=placed)
-        values = shown.history.values.copy()
-        values[shown.history.offsets[1:] - 1] = placed
-        return replace(shown, history=Ragged(values, shown.history.offsets))
+        return _with(replace(base.take(users), catalogue=catalogue), place, placed)
 
     def _catalogue(self, replaced: IntArray) -> tuple[Catalogue, IntArray]:
         """The catalogue with the titles behind its own, and the row of each user's and title's."""
@@ -103,6 +98,32 @@ class PlacedTitles:
         return catalogue, rows.ravel().astype(np.int32)
 
 
-def _newest(history: Ragged) -> IntArray:
-    """The last item of each row, shape (n,)."""
-    return history.values[history.offsets[1:] - 1]
+def standing(base: Exposures, place: str) -> IntArray:
+    """What stands in a place of each exposure, shape (n,)."""
+    return base.item if place == "candidate" else base.history.values[base.history.offsets[1:] - 1]
+
+
+def exchanged(base: Exposures, place: str, others: int) -> Exposures:
+    """Each user with what stands there, then with what stands there for `others` other users.
+
+    Args:
+        base: n_users exposures.
+        place: One of `PLACES`.
+        others: Below n_users.
+
+    Returns:
+        n_users times 1 + `others` rows, a user's together.
+    """
+    n = len(base)
+    of_user = (np.arange(n)[:, None] + np.arange(others + 1)) % n
+    items = standing(base, place)[of_user].ravel()
+    return _with(base.take(np.repeat(np.arange(n), others + 1)), place, items)
+
+
+def _with(shown: Exposures, place: str, items: IntArray) -> Exposures:
+    """Exposures with other items in a place."""
+    if place == "candidate":
+        return replace(shown, item=items)
+    values = shown.history.values.copy()
+    values[shown.history.offsets[1:] - 1] = items
+    return replace(shown, history=Ragged(values, shown.history.offsets))

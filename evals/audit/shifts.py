@@ -9,6 +9,9 @@ import numpy as np
 from evals.bootstrap import Bootstrap
 from simulator.domain import BoolArray, FloatArray, IntArray
 
+Judged = tuple[float, float, float]
+"""A figure and the ends of its interval."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -47,35 +50,49 @@ class Resampling:
         self._users = np.concatenate(list(bootstrap.weights(n_users)))
         self._titles = np.concatenate(list(titles.weights(n_titles)))
 
-    def mean(self, values: FloatArray, columns: BoolArray) -> tuple[float, float, float]:
-        """The mean over the chosen columns, and its interval.
+    def mean(self, values: FloatArray, columns: BoolArray) -> FloatArray:
+        """The mean over the chosen columns as it is, then in every replicate.
 
         Args:
             values: shape (n_places, n_users, n_titles), NaN for what is unknown.
             columns: Which titles, shape (n_titles,).
 
         Returns:
-            Mean, low, high; NaN where nothing is known.
+            shape (1 + replicates,); NaN where nothing is known.
         """
-        sums, counts = self._sums(values, columns), self._sums(np.isfinite(values) * 1.0, columns)
-        return self._judged(sums, counts)
+        known = np.isfinite(values)
+        return _divided(self._sums(values, columns), self._sums(known * 1.0, columns))
 
-    def ratio(
-        self, values: FloatArray, base: FloatArray, columns: BoolArray
-    ) -> tuple[float, float, float]:
-        """The mean of `values` over that of `base` where both are known, and its interval."""
-        both = np.isfinite(values) & np.isfinite(base)
-        top, bottom = (np.where(both, table, np.nan) for table in (values, base))
-        return self._judged(self._sums(top, columns), self._sums(bottom, columns))
+    def mean_over_users(self, values: FloatArray) -> FloatArray:
+        """The same over all columns, with users alone resampled.
+
+        Args:
+            values: shape (n_places, n_users, any), NaN for what is unknown.
+        """
+        known = np.isfinite(values)
+        sums, counts = (
+            np.concatenate([[by_user.sum()], self._users @ by_user])
+            for by_user in (np.where(known, values, 0.0).sum(axis=(0, 2)), known.sum(axis=(0, 2)))
+        )
+        return _divided(sums, counts)
+
+    def judged(self, levels: FloatArray) -> Judged:
+        """A figure as it is and its interval, from what `mean` gives or ratios of that."""
+        low, high = self._bootstrap.bounds(levels[1:, None])
+        return float(levels[0]), float(low[0]), float(high[0])
 
     def _sums(self, values: FloatArray, columns: BoolArray) -> FloatArray:
-        """The sum as it is, then in every replicate; shape (1 + replicates,)."""
         table = np.nan_to_num(values, nan=0.0).sum(axis=0) * columns
         drawn = ((self._users @ table) * self._titles).sum(axis=1)
         return np.concatenate([[table.sum()], drawn])
 
-    def _judged(self, top: FloatArray, bottom: FloatArray) -> tuple[float, float, float]:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            levels = np.where(bottom > 0, top / bottom, np.nan)
-        low, high = self._bootstrap.bounds(levels[1:, None])
-        return float(levels[0]), float(low[0]), float(high[0])
+
+def _divided(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(bottom > 0, top / bottom, np.nan)
+
+
+def where_both(values: FloatArray, others: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both with NaN wherever either has it."""
+    both = np.isfinite(values) & np.isfinite(others)
+    return np.where(both, values, np.nan), np.where(both, others, np.nan)

@@ -7,6 +7,7 @@ import unicodedata
 import pandas as pd
 
 from evals.audit.findings import ALL, TitleAudit
+from evals.audit.shifts import Judged
 from evals.tables import Table, interval, number, percentage, records
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me", "Zl", "Zp"})
@@ -56,13 +57,31 @@ def escaped(text: str, length: int = _SHOWN) -> str:
     return seen if len(seen) <= length else seen[: length - 1] + "…"
 
 
-def verdict(audit: TitleAudit) -> str:
-    """How much of the raw template's shift is left, in a sentence."""
-    level, low, high = audit.remaining
-    return (
-        f"{audit.template} leaves {percentage(level)} [{percentage(low)}, {percentage(high)}] of "
-        f"the mean shift of the {audit.baseline} template, where both were answered."
+def reach_table(audit: TitleAudit) -> Table:
+    """A row a template: how far real items and hostile titles move it."""
+    rows = [
+        (name, _judged(audit.by_item[name], 3), _judged(audit.reach[name], 2))
+        for name in (audit.template, audit.baseline)
+    ]
+    title = (
+        "Hostile titles against real items (item: mean |ΔP(click)| with another user's item in the "
+        "place of one's own; reach: what hostile titles move, over that)"
     )
+    return Table(title, ("template", "item", "reach"), tuple(rows))
+
+
+def verdict(audit: TitleAudit) -> str:
+    """How much of the raw template's shift is left, in two sentences."""
+    return (
+        f"Of the mean shift of the {audit.baseline} template {audit.template} leaves "
+        f"{_judged(audit.remaining, 2)}, and of its reach {_judged(audit.remaining_reach, 2)}, "
+        "where both were answered."
+    )
+
+
+def _judged(figure: Judged, digits: int) -> str:
+    names = ("value", "value_low", "value_high")
+    return interval(dict(zip(names, figure, strict=True)), "value", digits)
 
 
 def _visible(character: str) -> str:

@@ -51,7 +51,7 @@ def titles(
         nudgesim audit titles --model qwen3-4b --template mine.j2 --out runs/audit
     """
     from evals.audit import audit_titles, users_of
-    from evals.audit.tables import kind_table, place_table, verdict, worst_table
+    from evals.audit.tables import kind_table, place_table, reach_table, verdict, worst_table
     from simulator.config import RunConfig
     from simulator.data import load_dataset
     from simulator.experiment.agents import agent_on, start_engine
@@ -75,7 +75,7 @@ def titles(
             agent = agent_on(running, settings, dataset, seed)
             with steps_bar("asking") as bar:
                 audit = audit_titles(agent, base, progress=lambda done, total: bar(done, total, ""))
-            tables = (kind_table(audit), place_table(audit), worst_table(audit))
+            tables = [make(audit) for make in (kind_table, place_table, reach_table, worst_table)]
             _print(tables)
             console.print(f"\n{verdict(audit)}", highlight=False)
             if out is not None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from simulator.domain import IntArray, TextArray
-from simulator.engines.digests import digest, digests_of_parts
+from simulator.engines.digests import digests_of_parts
 from simulator.engines.joints import JOINTS, probes
 from simulator.engines.pieces import Frame, Parts, PieceTokenizer
+from simulator.engines.special_tokens import SpecialTokens
 from simulator.interfaces import Prompt
 
 BARE_ROLE = "<|assistant|>"
@@ -40,6 +41,9 @@ class Encoder:
     its first prompts an encoder compares both ways on lines that meet in some ten thousand ways; a
     tokenizer that shows a difference is given whole prompts (`joins` is False then).
 
+    Special tokens are what the chat template and the tokenizer write. In a prompt's own text, a
+    title's as well as a template's, they are letters like any others.
+
     Attributes:
         tokenizer: A Hugging Face tokenizer.
         window: Tokens that fit into the model, prompt and answer together.
@@ -65,17 +69,11 @@ class Encoder:
         where the template knows that switch. Without: the raw text with the special tokens that
         the tokenizer itself adds.
         """
-        parts = self._encode_parts(prompts)
-        if parts is None:
-            return self._encode_whole(prompts)
-        return [start + (middle + end) for start, middle, end in parts]
+        return [start + (middle + end) for start, middle, end in self._encode_parts(prompts)]
 
     def digests(self, prompts: Sequence[Prompt]) -> list[bytes]:
         """16 bytes a prompt, the same for the same token ids only; much cheaper than the ids."""
-        parts = self._encode_parts(prompts)
-        if parts is None:
-            return [digest(ids) for ids in self._encode_whole(prompts)]
-        return digests_of_parts(parts)
+        return digests_of_parts(self._encode_parts(prompts))
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> IntArray:
         """Tokens of each prompt as the model receives it, int32, shape (n,)."""
@@ -105,11 +103,38 @@ class Encoder:
         tail = self._opening(rendered[0])
         return [ids + tail for ids in self._bare_ids(rendered)]
 
-    def _encode_parts(self, prompts: Sequence[Prompt]) -> list[Parts] | None:
-        """Token ids from pieces; None where these prompts must be tokenised whole."""
-        if not prompts:
-            return []
-        return None if self._pieces is None else self._encode_pieces(prompts, self._pieces)
+    def _encode_parts(self, prompts: Sequence[Prompt]) -> list[Parts]:
+        """Token ids from pieces, or of whole prompts where these must not be cut."""
+        special = [self._special.occur_in(prompt) for prompt in prompts]
+        plain = [
+            prompt for prompt, is_special in zip(prompts, special, strict=True) if not is_special
+        ]
+        pieces = self._encode_pieces(plain, self._pieces) if plain and self._pieces else None
+        if pieces is None and plain:
+            pieces = [(ids, [], []) for ids in self._encode_whole(plain)]
+        encoded = iter(pieces or [])
+        return [
+            (self._encode_letters(prompt), [], []) if is_special else next(encoded)
+            for prompt, is_special in zip(prompts, special, strict=True)
+        ]
+
+    def _encode_letters(self, prompt: Prompt) -> list[int]:
+        """A prompt in whose text are special tokens, as the letters that they are there."""
+        text = prompt.text
+        if not self.has_chat_template:
+            frame = self._special_frame or Frame()
+            return [*frame.first, *self._special.framed("", text, ""), *frame.last]
+        frame = self._chat_frame() or Frame()
+        rendered = self._render(text)
+        for content in (text, text.strip()):
+            if content and rendered == frame.header + content + frame.footer:
+                return [*self._special.framed(frame.header, content, frame.footer), *frame.last]
+        # This chat template rewrites what it is given.
+        return self._encode_whole([Prompt("", "", self._special.broken(text))])[0]
+
+    @cached_property
+    def _special(self) -> SpecialTokens:
+        return SpecialTokens(self.tokenizer)
 
     def _encode_pieces(
         self, prompts: Sequence[Prompt], pieces: PieceTokenizer
