@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from misbehaving_server import FakeServer, engines_at, fake_servers
+from small_world import small_vectors, small_world
 
 from simulator.cli import main
 from simulator.data import dataset_spec, load_dataset
-from simulator.domain import Catalogue, Dataset, ExposureLog, Interactions, Vectors
+from simulator.domain import Dataset, Vectors
 from simulator.engines import OpenAIServerEngine
 
 CHROMIUM = Path("/usr/bin/chromium")
-N_USERS, N_ITEMS, WIDTH = 30, 60, 8
 
 
 @pytest.fixture(scope="session")
@@ -43,43 +42,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def vectors() -> Vectors:
-    generator = np.random.default_rng(1)
-    return Vectors(
-        generator.normal(size=(N_USERS, WIDTH)).astype(np.float32),
-        generator.normal(size=(N_ITEMS, WIDTH)).astype(np.float32),
-    ).normalised()
+    return small_vectors()
 
 
 @pytest.fixture
 def data() -> Dataset:
-    """30 users with 5 to 9 items each out of 60, and a log of 20 exposures a user."""
-    generator = np.random.default_rng(2)
-    catalogue = Catalogue(
-        item_ids=[f"i{k}" for k in range(N_ITEMS)],
-        titles=[f"Film {k}" for k in range(N_ITEMS)],
-        categories=[("Even",) if k % 2 == 0 else ("Odd", "Prime") for k in range(N_ITEMS)],
-        domain="movies",
-    )
-    rows = [
-        (user, item, 100 + place)
-        for user in range(N_USERS)
-        for place, item in enumerate(generator.permutation(N_ITEMS)[: 5 + user % 5])
-    ]
-    user, item, time = np.array(rows).T
-    logged = np.repeat(np.arange(N_USERS), 20)
-    return Dataset(
-        name="small",
-        catalogue=catalogue,
-        interactions=Interactions.from_columns(user, item, time, n_users=N_USERS, n_items=N_ITEMS),
-        user_ids=[f"u{k}" for k in range(N_USERS)],
-        log=ExposureLog(
-            user=logged.astype(np.int32),
-            item=generator.integers(0, N_ITEMS, len(logged)).astype(np.int32),
-            time=np.full(len(logged), 103),
-            position=np.full(len(logged), -1, dtype=np.int32),
-            clicked=generator.random(len(logged)) < 0.4,
-        ),
-    )
+    return small_world()
 
 
 @pytest.fixture

@@ -6,51 +6,23 @@ test, which is told the child's number, kills it or lets it end.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-import re
 import select
 import signal
 import subprocess
 import sys
 import time
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+import traceback
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from prompts import load_template
-from simulator.cli import main
-from simulator.clicks import AgentClicks
-from simulator.config import RunConfig
-from simulator.engines import ScriptedEngine, TransformersEngine
-from simulator.engines.cached import CachedEngine
-from simulator.engines.decision_cache import DecisionCache
-from simulator.engines.vllm_local import import_vllm
-from simulator.experiment import World, build_world, run_experiment
-from simulator.experiment.running import Experiment
+from kill_jobs import Job, play, prepare
 
+from simulator.cli.stopping import stopped_by_signals
 
-@dataclass(frozen=True)
-class Job:
-    """A run to play.
-
-    Attributes:
-        out: The run directory.
-        cache: The file of the decision cache.
-        settings: Of the run.
-        engine: "scripted" or "transformers".
-        spared: Steps at which the process does not kill itself (see `suicidal`); None: it never
-            does.
-    """
-
-    out: str
-    cache: str
-    settings: dict[str, Any]
-    engine: str = "scripted"
-    spared: tuple[str, ...] | None = None
+GENTLE = {signal.SIGTERM, signal.SIGINT}
 
 
 class Nursery:
@@ -76,6 +48,7 @@ class Nursery:
         job: Job | list[str],
         kill_after: float | None = None,
         awaited: Path | None = None,
+        by: signal.Signals = signal.SIGKILL,
     ) -> tuple[bool, float]:
         """Start a process and kill it: (it ended by itself before, its seconds).
 
@@ -83,9 +56,11 @@ class Nursery:
             job: What to play, or the arguments of a `nudgesim` command.
             kill_after: Seconds; None: never.
             awaited: Count the seconds from when this file is there.
+            by: SIGKILL, or a signal that processes end well on.
 
         Raises:
-            AssertionError: If it ended by itself with an error.
+            AssertionError: If it ended with an error, not as it should on this signal, or left
+                processes behind.
         """
         began = time.perf_counter()
         message = job if isinstance(job, list) else vars(job)
@@ -95,11 +70,13 @@ class Nursery:
                 if select.select([descriptor], [], [], 0.002)[0]:
                     break
             select.select([descriptor], [], [], kill_after)
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        status = int(self._ask(None))
+            signal.pidfd_send_signal(descriptor, by)
+        code, left = json.loads(self._ask(None))
         os.close(descriptor)
-        assert status in (0, signal.SIGKILL), f"the process ended with status {status}"
-        return status == 0, time.perf_counter() - began
+        assert not left, "processes that outlive the one that started them"
+        by_itself = signal.SIGKILL  # as jobs do that are told steps at which to die
+        assert code in (0, 128 + by if by in GENTLE else -by_itself), f"it ended with {code}"
+        return code == 0, time.perf_counter() - began
 
     def _ask(self, message: object) -> str:
         assert self._process.stdin
@@ -111,119 +88,78 @@ class Nursery:
 
 def serve() -> None:
     """Fork for each job, then wait for the test's word and tell how the child ended."""
+    # What comes before a child is ready for it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, GENTLE)
     for line in sys.stdin:
         asked = json.loads(line)
         job = asked if isinstance(asked, list) else Job(**asked)
         prepare(job)
         child = os.fork()
         if child == 0:
-            code = 1
-            try:
-                command(job) if isinstance(job, list) else play(job)
-                code = 0
-            except SystemExit as end:
-                # How commands end, also well.
-                code = int(end.code or 0)
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
+            live(job)
         tell(child)
         sys.stdin.readline()
-        tell(os.waitpid(child, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        tell([code, orphans()])
 
 
-def tell(number: int) -> None:
+def live(job: Job | list[str]) -> None:
+    """A child's life, to its end."""
+    code = 1
+    try:
+        with stopped_by_signals():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, GENTLE)
+            play(job)
+            code = 0
+            signal.pthread_sigmask(signal.SIG_BLOCK, GENTLE)
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except SystemExit as end:
+        # How commands end, also well.
+        code = int(end.code or 0)
+    except Exception:  # noqa: BLE001  # whatever it is, the test's output shows it
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all that outlives the children, as init is elsewhere."""
+    set_child_subreaper = 36
+    assert ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+
+
+def orphans(patience: float = 10.0) -> list[str]:
+    """What outlives its patience too, by the command; it is ended then."""
+    until = time.monotonic() + patience
+    left: list[str] = []
+    while True:
+        try:
+            waited, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return left
+        if waited == 0:
+            if time.monotonic() > until:
+                for process in children():
+                    left.append((Path("/proc") / process / "cmdline").read_text(errors="replace"))
+                    os.kill(int(process), signal.SIGKILL)
+                until = float("inf")
+            time.sleep(0.02)
+
+
+def children() -> list[str]:
+    """Numbers of this process's children."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [number for task in tasks for number in task.read_text().split()]
+
+
+def tell(answer: object) -> None:
     """A line to the test."""
-    sys.stdout.write(f"{number}\n")
+    sys.stdout.write(f"{json.dumps(answer)}\n")
     sys.stdout.flush()
 
 
-def prepare(job: Job | list[str]) -> None:
-    """What children need not do again: imports, the world; each loads the model for itself."""
-    if isinstance(job, list):
-        import_vllm()
-        return
-    world(json.dumps(job.settings))
-    if job.engine == "transformers":
-        load_transformers()
-
-
-@lru_cache
-def load_transformers() -> None:
-    """Import all that this engine imports bit by bit."""
-    TransformersEngine("pocket").close()
-
-
-@lru_cache
-def world(settings: str) -> World:
-    """The world, with the loops compiled by a rehearsal."""
-    config = RunConfig.read(None, json.loads(settings))
-    built = build_world(config, lambda _: None)
-    Experiment.prepare(config, lambda _: None, built).play(agent(ScriptedEngine(odd), built))
-    return built
-
-
-def play(job: Job) -> None:
-    """The child's life."""
-    engine = ScriptedEngine(odd) if job.engine == "scripted" else TransformersEngine("pocket")
-    cache = DecisionCache(job.cache)
-    if job.spared is not None:
-        step = suicidal(Path(job.out), frozenset(job.spared))
-        cache.file._sqlite.set_trace_callback(lambda statement: step(statement.split()[0]))
-    built = world(json.dumps(job.settings))
-    clicking = agent(CachedEngine(engine, cache), built)
-    config = RunConfig.read(None, job.settings)
-    run_experiment(config, Path(job.out), world=built, agent=clicking)
-    clicking.close()
-
-
-def command(arguments: list[str]) -> None:
-    """A `nudgesim` command, in a child."""
-    sys.argv = ["nudgesim", *arguments]
-    # The pipe to the test is no place for what the command prints.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    main()
-
-
-def agent(engine: Any, built: World) -> AgentClicks:
-    """The click agent on an engine."""
-    return AgentClicks(engine, load_template("movies/click-en"))
-
-
-def odd(text: str) -> float:
-    """A probability as good as any, the same for the same prompt."""
-    return (zlib.crc32(text.encode()) % 9_973) / 9_973
-
-
-def suicidal(out: Path, spared: frozenset[str]) -> Callable[[str], None]:
-    """Have this process kill itself at its first step that is not spared, and leave its name.
-
-    Steps are files opened for writing, renamed or removed, folders made, all before they happen,
-    and what is told to the function returned: statements of SQLite. A name has the number of
-    rounds that are written, so that the same step of another round is another. It is added to the
-    file `steps` beside the run directory.
-    """
-    names = os.open(out.parent / "steps", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def step(what: str) -> None:
-        # Temporary names have the process in them.
-        name = re.sub(r"\.[^.]+\.\d+\.tmp$", "", what)
-        name += f" after {len(list(out.glob('rounds/round-*.parquet')))}"
-        if name not in spared:
-            os.write(names, f"{name}\n".encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in ("open", "os.rename", "os.remove", "os.mkdir"):
-            return
-        ours = str(arguments[0]).startswith(f"{out}{os.sep}")
-        reading = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if ours and not reading:
-            step(f"{event} {Path(arguments[0]).relative_to(out)}")
-
-    sys.addaudithook(watch)
-    return step
-
-
 if __name__ == "__main__":
+    adopt_orphans()
     serve()

@@ -11,6 +11,7 @@ import numpy as np
 from simulator.domain import FloatArray, IntArray
 from simulator.engines.encoding import Encoder
 from simulator.engines.labels import label_tokens
+from simulator.engines.memory import enough_memory
 from simulator.engines.usage import Usage
 from simulator.errors import EngineError
 from simulator.interfaces import LabelProbabilities, Prompt
@@ -52,10 +53,10 @@ class LocalEngine(ABC):
 
         Raises:
             LabelError: If a label is not one token of the model's tokenizer.
-            EngineError: If the engine was closed.
+            EngineError: If the engine was closed, or memory does not suffice.
         """
         self._require_open()
-        with self._usage.call():
+        with self._usage.call(), enough_memory(self._with_less_memory()):
             spelled = label_tokens(self.encoder.tokenize, labels)
             encoded = self.encoder.encode(prompts)
             failure = self.encoder.window_failures(encoded, answer_tokens=1)
@@ -72,10 +73,14 @@ class LocalEngine(ABC):
         return answers
 
     def generate(self, prompts: Sequence[Prompt], *, max_tokens: int) -> list[str]:
-        """Greedy continuations; "" where prompt and answer do not fit into the window."""
+        """Greedy continuations; "" where prompt and answer do not fit into the window.
+
+        Raises:
+            EngineError: If the engine was closed, or memory does not suffice.
+        """
         self._require_open()
         texts = [""] * len(prompts)
-        with self._usage.call():
+        with self._usage.call(), enough_memory(self._with_less_memory()):
             encoded = self.encoder.encode(prompts)
             failure = self.encoder.window_failures(encoded, answer_tokens=max_tokens)
             rows = np.flatnonzero(failure == "")
@@ -110,6 +115,10 @@ class LocalEngine(ABC):
     @abstractmethod
     def _continue(self, encoded: list[list[int]], max_tokens: int) -> list[list[int]]:
         """Greedy continuations as token ids, without the token that ends them."""
+
+    def _with_less_memory(self) -> str:
+        """How the model can be run with less memory, in a sentence."""
+        return "Free some, or choose a smaller model."
 
     def _require_open(self) -> None:
         if self._closed:

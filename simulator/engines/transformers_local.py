@@ -105,6 +105,13 @@ class TransformersEngine(LocalEngine):
         self._usage.cached_tokens += sum(map(len, encoded)) - computed
         return logs
 
+    def _with_less_memory(self) -> str:
+        return (
+            f"Free some on {self._device}, or choose a smaller model or the engine vllm; in Python "
+            f"a TransformersEngine takes fewer tokens at a time (batch_tokens, now "
+            f"{self._batch_tokens:,})."
+        )
+
     def _static_tokens(self, prompt: Prompt, encoded: list[list[int]]) -> int:
         """Tokens that all prompts have in common before the first of them names its user."""
         userless = self.encoder.encode([Prompt(prompt.static, "", prompt.candidate)])[0]

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from simulator.domain import FloatArray
+from simulator.engines.checkpoint_checks import refuse_strange
 from simulator.engines.encoding import Encoder
 from simulator.engines.hub import checkpoint_folder, dtype_of, load_encoder, loading, revision_of
 from simulator.engines.local_answers import LocalEngine
 from simulator.engines.models import ResolvedModel, default_model, resolve_model
+from simulator.engines.vllm_processes import children_end_with_us, engine_alive
 from simulator.engines.vllm_settings import (
     bind_threads,
     chosen_options,
@@ -53,8 +55,8 @@ class VllmEngine(LocalEngine):
         compiled: Compile the model, which starts slower and runs faster; by default on
             accelerators only.
         options: Arguments of `vllm.LLM`, handed on untouched and over what is chosen here:
-            `tensor_parallel_size`, `quantization`, ... Weights must be safetensors unless
-            `load_format` says otherwise; "dummy" needs none and makes up its own, for timing.
+            `tensor_parallel_size`, `quantization`, ... A `load_format` must read safetensors;
+            "dummy" needs no weights and makes up its own, for timing.
         trust_remote_code: Run code from the model's repository; only for those you trust.
 
     Raises:
@@ -81,11 +83,12 @@ class VllmEngine(LocalEngine):
         on_cpu = bool(import_vllm().platforms.current_platform.is_cpu())
         given = dict(options or {})
         chosen = chosen_options(given, on_cpu=on_cpu, cache_gib=cache_gib, compiled=compiled)
-        resolved = resolve_model(model or default_model(), weights="load_format" not in given)
+        weights = chosen["load_format"] != "dummy"
+        resolved = resolve_model(model or default_model(), weights=weights)
         self.model = resolved.name
         encoder = load_encoder(resolved, trust_remote_code=trust_remote_code)
         self.encoder = Encoder(encoder.tokenizer, _window(window, encoder.window))
-        folder = checkpoint_folder(resolved, weights=chosen["load_format"] != "dummy")
+        folder = checkpoint_folder(resolved, weights=weights)
         self.revision = revision_of(folder)
         own = {
             # Left to itself, vLLM halves the precision of float32 checkpoints.
@@ -95,9 +98,12 @@ class VllmEngine(LocalEngine):
         }
         bind_threads(given)
         let_vllm_look_at_llvmlite()
+        with loading(resolved):
+            refuse_strange(folder, weights=weights, trust_remote_code=trust_remote_code)
         with loading(resolved), _options_at_fault(resolved, given), warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
-            self._llm: Any = import_vllm().LLM(str(folder), **{**own, **chosen})
+            with children_end_with_us():
+                self._llm: Any = import_vllm().LLM(str(folder), **{**own, **chosen})
         config = self._llm.llm_engine.model_config
         self.precision = str(config.dtype).removeprefix("torch.")
         if given:
@@ -133,12 +139,18 @@ class VllmEngine(LocalEngine):
             written[row] = list(answer.token_ids)[: -1 if ended else None]
         return written
 
+    def _with_less_memory(self) -> str:
+        return (
+            "Free some, lower max_num_batched_tokens, max_num_seqs or gpu_memory_utilization under "
+            "[agent.vllm] in the settings (options of VllmEngine), or choose a smaller model."
+        )
+
     def _run(self, encoded: list[list[int]], **settings: Any) -> list[tuple[int, Any]]:
         """Run all prompts as one greedy batch; pairs of row and output."""
         parameters = import_vllm().SamplingParams(temperature=0.0, detokenize=False, **settings)
         order = sorted(range(len(encoded)), key=encoded.__getitem__)
         asked = [{"prompt_token_ids": encoded[row]} for row in order]
-        with self._usage.model():
+        with self._usage.model(), engine_alive(self._with_less_memory()):
             outputs = self._llm.generate(asked, parameters, use_tqdm=False)
         self._usage.cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
         return list(zip(order, outputs, strict=True))

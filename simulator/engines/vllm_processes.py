@@ -1,0 +1,80 @@
+"""The processes that vLLM may start beside this one: they end when it does, and it says so if not.
+
+By default there are none (`vllm_settings` keeps the engine in this process). Several accelerators,
+or VLLM_ENABLE_V1_MULTIPROCESSING=1, bring them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from simulator.errors import EngineError
+
+_SECONDS = 1.0
+"""Between two looks at whether the parent is there."""
+
+_starting: list[int] = []
+"""This process's number, once for each engine that it is starting."""
+
+
+@contextmanager
+def children_end_with_us() -> Iterator[None]:
+    """Processes forked within end when this one is killed, which cannot tell them any more.
+
+    vLLM's own engine process would go on for ever and keep its memory. (The kernel's way of doing
+    this, PR_SET_PDEATHSIG, goes by the thread that forked, which may end long before the engine.)
+    """
+    _watch_forks()
+    _starting.append(os.getpid())
+    try:
+        yield
+    finally:
+        _starting.remove(os.getpid())
+
+
+@contextmanager
+def engine_alive(cure: str) -> Iterator[None]:
+    """Say what may have happened where vLLM's engine process has died.
+
+    Args:
+        cure: How it can be run with less memory, the commonest reason.
+
+    Raises:
+        EngineError: In place of vLLM's own error.
+    """
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    try:
+        yield
+    except EngineDeadError as error:
+        raise EngineError(
+            "vLLM's engine process has died; what it said last is above. If it said nothing, the "
+            f"system has most likely ended it for want of memory. {cure} What was answered before "
+            "is kept in the decision cache, and the same command goes on."
+        ) from error
+
+
+@cache
+def _watch_forks() -> None:
+    """Once, since it cannot be taken back."""
+    os.register_at_fork(after_in_child=_watch_parent)
+
+
+def _watch_parent() -> None:
+    if not _starting:
+        return
+    parent = _starting[0]
+    _starting.clear()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="nudgesim-parent-watch", daemon=True).start()
