@@ -50,13 +50,14 @@ def read_subject(text: str, flags: Mapping[str, Any]) -> Subject:
     alias, _, kind = head.rpartition("=")
     if kind not in _FIELDS:
         raise UnknownNameError("click model", kind, _FIELDS)
-    own = {f"{kind}.{name}": value for name, value in _settings(kind, rest, text).items()}
+    own = {f"{kind}.{name}": value for name, value in _settings(kind, rest).items()}
     config = RunConfig.read(None, {**flags, **own})
     name = alias or f"{kind}{colon}{rest}"
     return Subject(name, "agent" if kind == "agent" else "distribution", config)
 
 
-def _settings(kind: str, rest: str, text: str) -> dict[str, Any]:
+def _settings(kind: str, rest: str) -> dict[str, Any]:
+    """The settings behind the colon; errors show their names only, since a value may be secret."""
     known = _FIELDS[kind]
     out: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
@@ -64,9 +65,9 @@ def _settings(kind: str, rest: str, text: str) -> dict[str, Any]:
         if not equals:
             name, value = _UNNAMED[kind], part
         if name not in known:
-            raise UnknownNameError(f"setting of {kind} in {text!r},", name, known)
+            raise UnknownNameError(f"setting of {kind} behind its colon,", name, known)
         if name in out:
-            raise ConfigError(f"{text!r} gives {name} twice; give it once.")
+            raise ConfigError(f"A click model '{kind}:...' gives {name} twice; give it once.")
         out[name] = (value,) if name == "urls" else value
     return out
 
