@@ -126,6 +126,12 @@ def test_bad_input_ends_with_a_cure(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def without_sasrec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It trains for half a minute and more; test_recommender_scores.py has it among the others."""
+    monkeypatch.setattr("simulator.experiment.early_sequence.SEQUENCE_COST", 0)
+
+
 def look_at(chromium: Any, report: Path) -> None:
     """The report opens without a complaint or a request, and its filters work."""
     visit = Visit(chromium, report, viewport={"width": 1280, "height": 900})
@@ -139,6 +145,7 @@ def look_at(chromium: Any, report: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_sasrec")
 def test_click_models_side_by_side_on_the_demo_world(
     command: Command, chromium: Any, tmp_path: Path
 ) -> None:
@@ -149,6 +156,7 @@ def test_click_models_side_by_side_on_the_demo_world(
     assert code == 0, errors
     for name in (*subjects[1:], "matrix factorisation", "popularity", "click rate", "replay"):
         assert name in output
+    assert "sasrec is left out" in errors
     tables = {path.name: path for path in (tmp_path / "one" / "tables").iterdir()}
     measures = pd.read_csv(tables["measures.csv"]).set_index(["model", "measure"])["value"]
     agent, base = measures[subjects[0]], measures["distribution (fitted)"]
@@ -172,6 +180,7 @@ def test_click_models_side_by_side_on_the_demo_world(
 
 @pytest.mark.slow
 @pytest.mark.realdata
+@pytest.mark.usefixtures("without_sasrec")
 def test_the_report_on_movielens_opens(command: Command, chromium: Any, tmp_path: Path) -> None:
     if not dataset_spec("ml-100k").is_present():
         pytest.skip("the real data set ml-100k is not at hand; set NUDGESIM_DATA")

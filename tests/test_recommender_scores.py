@@ -11,7 +11,7 @@ from simulator.data import load_dataset
 from simulator.domain import Dataset, ExposureLog, IntArray, Interactions, Ragged
 from simulator.experiment.click_models import baseline_click_models
 from simulator.experiment.recommender_scores import neighbour_scores, recommender_scores
-from simulator.experiment.split import LogSplit, split_log, users_split
+from simulator.experiment.split import LogSplit, known_before, split_log, users_split
 
 
 def silent(_: str) -> None:
@@ -155,10 +155,10 @@ def test_a_log_without_positions_has_no_slate_models(trained: RunConfig) -> None
 
 
 def test_what_is_remembered_ends_before_what_is_judged() -> None:
-    from simulator.experiment.click_models import _remembered_rows, _validating_rows
+    from simulator.experiment.click_models import _validating_rows
 
     data, log, split = part_of_the_demo()
-    rows = _remembered_rows(data, split)
+    rows = known_before(data, split.judging)
     training, held_out = users_split(data)[0], np.unique(log.user[split.judging])
     assert (np.diff(log.time[rows]) >= 0).all()
     assert not np.intersect1d(rows, split.judging).size

@@ -65,9 +65,9 @@ def compare(
     Click models are judged on exposures of held-out users (how true are they?)
     and as testers (do they rank recommenders as the log does, and do conclusions
     about nudging survive them?). Click rate, popularity, matrix factorisation, a
-    replay of the log and the fitted distribution are always among them. Runs are
-    compared with the first, paired by user. Intervals are 95% bootstrap
-    intervals over users. See docs/compare.md.
+    sequence model, a replay of the log and the fitted distribution are always
+    among them. Runs are compared with the first, paired by user. Intervals are 95%
+    bootstrap intervals over users. See docs/compare.md.
 
     Examples:
         nudgesim compare agent distribution:paper --data demo

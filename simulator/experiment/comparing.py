@@ -115,9 +115,10 @@ def compare_click_models(
     """Hold click models against a log, and against each other as testers of recommenders.
 
     Everything is judged on held-out users' late exposures. The baselines (click rate, popularity,
-    matrix factorisation, replay, the fitted distribution; where the log knows positions also
-    position-based and cascade) are fitted on the other users. With the data "upworthy" agents are
-    held against headline tests instead (`compare_on_headlines`).
+    matrix factorisation, replay, the fitted distribution, unless the data is too large for it a
+    sequence model, and where the log knows positions position-based and cascade) are fitted on the
+    other users. With the data "upworthy" agents are held against headline tests instead
+    (`compare_on_headlines`).
 
     Args:
         settings: What is compared.
