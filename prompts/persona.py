@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SHOWN_CATEGORIES = 6
+_SHOWN_CATEGORIES = 9
 """Categories a side at most: those that tell most."""
 
 
@@ -15,7 +15,7 @@ class Leaning:
 
     Attributes:
         category: Its name.
-        points: Percentage points above (or below) what others do, in steps of five, never 0.
+        points: Percentage points above (or below) what others do, never 0.
     """
 
     category: str
@@ -29,9 +29,9 @@ class Leaning:
 class Persona:
     """A user in a few numbers; `str()` gives the text that shipped templates show.
 
-    All percentages are rounded to steps of five, and drawn towards those of others the less is
-    known of the user (`prompts.personas`). Where a log has no no-clicks, `click_rate` and `others`
-    are None, and points compare the shares of what was taken.
+    All percentages are whole numbers, drawn towards those of others the less is known of the user
+    (`prompts.personas`). Where a log has no no-clicks, `click_rate` and `others` are None, and
+    points compare the shares of what was taken.
 
     Attributes:
         language: "zh" for Chinese; any other is English.
@@ -59,11 +59,11 @@ class Persona:
         return "\n".join([*lines, self.words] if self.words else lines)
 
     def more(self) -> tuple[Leaning, ...]:
-        """The categories taken more often than others do, at most six."""
+        """The categories taken more often than others do, at most nine."""
         return tuple(one for one in self.leanings if one.points > 0)[:_SHOWN_CATEGORIES]
 
     def less(self) -> tuple[Leaning, ...]:
-        """The categories taken less often, at most six."""
+        """The categories taken less often, at most nine."""
         return tuple(one for one in self.leanings if one.points < 0)[:_SHOWN_CATEGORIES]
 
     def _english(self) -> Iterable[str]:

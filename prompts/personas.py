@@ -26,8 +26,6 @@ from simulator.errors import DataError
 
 _DOUBT = 5.0
 """Items answered as others do that are added to what is known of a user, an item, a category."""
-_STEP = 5
-"""Percentage points."""
 _ROUND = np.array([0, *(digit * 10**power for power in range(7) for digit in (1, 2, 5))])
 _SHARE = 0.25
 """Of all that was shown, how much the little-known items make up at most, and the new ones."""
@@ -260,5 +258,5 @@ def _highest(value: FloatArray, shown: IntArray) -> BoolArray:
 
 
 def _percent(share: FloatArray | float) -> IntArray:
-    """In percentage points, rounded to steps."""
-    return np.asarray(np.rint(np.asarray(share) * 100 / _STEP) * _STEP).astype(np.int64)
+    """In percentage points, rounded."""
+    return np.asarray(np.rint(np.asarray(share) * 100)).astype(np.int64)

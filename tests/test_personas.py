@@ -51,7 +51,7 @@ def test_a_persona_computed_by_hand(small: Dataset) -> None:
         Leaning("Loud", step(loud)),
         Leaning("Old", step(old)),
     )
-    assert (step(calm), step(loud), step(old)) == (20, -20, 10)
+    assert (step(calm), step(loud), step(old)) == (18, -18, 10)
     mean_expected = np.mean(
         [
             *others,

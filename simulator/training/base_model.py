@@ -24,9 +24,13 @@ from simulator.engines.hub import (
 )
 from simulator.engines.models import resolve_model
 from simulator.errors import MissingExtraError
+from simulator.files import write_text, written_in_rust
 from simulator.training.network import START, make_network
 from simulator.training.settings import SCRATCH, LoraSettings, TrainingSettings
 from simulator.training.tokenizer import train_tokenizer
+
+_USUAL_POINTS = 10
+"""Of a persona, in size."""
 
 
 @dataclass(eq=False)
@@ -101,6 +105,21 @@ def begin_titles(base: BaseModel, catalogue: Catalogue, features: FloatArray) ->
         table[tokens, : features.shape[1]] = torch.from_numpy(features[rows]).to(table) * START
 
 
+def begin_points(base: BaseModel) -> None:
+    """Start the tokens of a persona's points, " -100" to " +100", in their order.
+
+    Args:
+        base: From scratch; its tokenizer has a token for each.
+    """
+    known = base.encoder.tokenizer.get_vocab()
+    points = {n: known.get(f"Ġ{n:+d}") for n in range(-100, 101)}
+    found = {n: token for n, token in points.items() if token is not None}
+    with torch.no_grad():
+        table = base.network.get_input_embeddings().weight
+        order = torch.tensor(list(found)).to(table) / _USUAL_POINTS
+        table[list(found.values()), -1] = order * START
+
+
 def half_precision(device: torch.device) -> torch.dtype | None:
     """The shorter floating-point format that a device computes well in, or None."""
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
@@ -123,7 +142,7 @@ def save_model(base: BaseModel, out: Path) -> None:
             pad_token_id=tokenizer.pad_token_id,
             do_sample=False,
         )
-    with quiet():
+    with quiet(), written_in_rust(out):
         network.save_pretrained(out)
         tokenizer.save_pretrained(out)
     if not base.revision:
@@ -175,4 +194,4 @@ def _adapted(base: BaseModel, settings: LoraSettings, seed: int) -> BaseModel:
 def _amend(path: Path, values: dict[str, object]) -> None:
     """Set keys of a JSON file."""
     content = json.loads(path.read_text(encoding="utf-8")) | values
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")

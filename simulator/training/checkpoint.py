@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from simulator.errors import ConfigError, DataError
-from simulator.files import atomic_write
+from simulator.files import atomic_write, written_in_rust
 
 NAME = "training.checkpoint"
 """Safetensors within, but not by name: engines take every such file of a folder for weights."""
@@ -63,7 +63,7 @@ class Checkpoint:
         told = {"digest": self._digest, "standing": json.dumps(standing)}
         kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self.path) as file:
+        with written_in_rust(self.path), atomic_write(self.path) as file:
             save_file(kept, file.name, metadata=told)
 
     def load(

@@ -12,7 +12,7 @@ import numpy as np
 from prompts import Personas, Template, load_template, template_names
 from simulator.domain import Dataset, IntArray, middle_times
 from simulator.manifest import data_sha256
-from simulator.training.base_model import BaseModel, begin_titles, open_base
+from simulator.training.base_model import BaseModel, begin_points, begin_titles, open_base
 from simulator.training.checks import check_log, kept_out, training_users
 from simulator.training.lesson_plan import LessonPlan
 from simulator.training.negatives import TrainingLog, with_no_clicks
@@ -65,6 +65,8 @@ class Preparation:
         teacher = _teacher(settings, log, learners)
         if teacher is not None and settings.base == SCRATCH and settings.network.whole_titles:
             begin_titles(base, data.catalogue, teacher.item_features())
+        if settings.base == SCRATCH and settings.personas:
+            begin_points(base)
         plan = LessonPlan(
             wordings, log.data, learners, settings, personas=personas, teacher=teacher
         )

@@ -268,7 +268,7 @@ def recipe(base: str = SCRATCH) -> TrainingSettings:
     common = TrainingSettings(
         base=base,
         personas=True,
-        teacher=TeacherSettings(guesses=1.0),
+        teacher=TeacherSettings(guesses=1.5),
         variety=Variety(shuffled=0.5),
     )
     if base != SCRATCH:
@@ -278,6 +278,7 @@ def recipe(base: str = SCRATCH) -> TrainingSettings:
         epochs=8.0,
         window=(100, 50),
         bare_history=True,
+        variety=Variety(shuffled=0.5, unknown_titles=0.1),
         batch_decisions=384,
         batch_tokens=32_768,
         learning_rate=3e-3,

@@ -107,7 +107,7 @@ def _text(catalogue: Catalogue, templates: Sequence[Template]) -> Iterator[str]:
     yield from _repeated(labels)
     yield from _repeated(f" {label}" for label in labels)
     yield from (f"{_PERSONA}\n{replace(_PERSONA, language='zh')}\n",) * _FILM_TEMPLATES
-    points = range(0, 101, 5)  # of personas
+    points = range(0, 101)  # of personas
     yield from _repeated(f" {sign}{number}" for number in points for sign in "+-")
     yield from _repeated(str(number) for number in points)
 
