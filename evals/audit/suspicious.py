@@ -24,7 +24,8 @@ _INSTRUCTION = re.compile(
     r"\b(ignore|disregard|forget|override)\b.{0,30}\b(instructions?|history|rules?|above|previous)\b"
     r"|\b(answer|reply|respond|output|say)\b.{0,20}\b(yes|no|click|skip|one word)\b"
     r"|\b(your|quoted|the) instructions?\b|\bclicks? (this|now|it|every|any)\w*\b|\bthe user('s)?\b"
-    r"|\b(system (prompt|message)|developer mode|language model|you must|you are (now|no longer))\b"
+    r"|\b(system (prompt|message)|developer mode|language model|you are (now|no longer))\b"
+    r"|\byou must (click|answer|say|accept|like)\b"
     r"|(忽略|无视|忘记).{0,10}(指令|历史|以上|一切)|(请|必须|始终|直接|不要)(回答|点击|输出)"
     r"|系统(消息|升级|提示)|(该|真正的)用户|你的指令|回答[“\"]?[是否]|点击任何|模式：",
     re.IGNORECASE,
