@@ -323,7 +323,7 @@ def test_the_service_keeps_its_token_and_the_servers_key(
         port = free.getsockname()[1]
     line = ("serve", "--engine", "openai", "--url", server.url, "--port", str(port))
     running = subprocess.Popen(
-        [sys.executable, "-m", "simulator.cli", *line],
+        [sys.executable, "-c", "from simulator.cli import main; main()", *line],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
