@@ -23,10 +23,11 @@ def excerpt(value: object) -> str:
         value: Anything that a file may hold, however large or deep.
     """
     try:
-        return _SHORT.repr(value)
+        text = _SHORT.repr(value)
     except ValueError:
         # Python writes no whole number of more than some thousand digits.
         return "a number of thousands of digits"
+    return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST]}..."
 
 
 class NudgesimError(Exception):

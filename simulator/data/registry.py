@@ -29,7 +29,7 @@ from simulator.data.tallrec import TALLREC, load_tallrec
 from simulator.data.upworthy import LICENCE as UPWORTHY_LICENCE
 from simulator.data.upworthy import UPWORTHY
 from simulator.domain import Dataset
-from simulator.errors import DataError, UnknownNameError
+from simulator.errors import DataError, UnknownNameError, excerpt
 
 
 @dataclass(frozen=True)
@@ -254,10 +254,14 @@ def load_dataset(name_or_path: str | Path, *, home: Path | None = None) -> Datas
     if name in DATASETS:
         spec = DATASETS[name]
         return spec.load(spec.folder(home or data_home()))
-    path = Path(name_or_path).expanduser()
+    try:
+        path = Path(name_or_path).expanduser()
+        exists = path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"Not a data set: {error}.", path=excerpt(name)) from None
     if path.suffix == ".toml":
         return load_tables(path)
-    if path.exists() or len(path.parts) > 1:
+    if exists or len(path.parts) > 1:
         raise DataError(
             "Not a data set; plain tables are named by a TOML file that says which tables and "
             "columns they are (`simulator.data.table_columns` shows one).",

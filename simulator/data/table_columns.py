@@ -112,6 +112,13 @@ def read_table_columns(path: Path) -> TableColumns:
         raise DataError(f"Not valid TOML: {error}.", path=path) from None
     except ValidationError as error:
         raise _named(error.errors()[0], path) from None
+    try:
+        return _with_paths(columns, path)
+    except RuntimeError as error:
+        raise DataError(f"A path that cannot be found: {error}", path=path) from None
+
+
+def _with_paths(columns: TableColumns, path: Path) -> TableColumns:
     items = columns.items.model_copy(update={"path": _beside(path, columns.items.path)})
     interactions = columns.interactions.model_copy(
         update={"path": _beside(path, columns.interactions.path)}

@@ -17,6 +17,10 @@ from simulator.errors import DataError
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BATCH = 256
+_MOST_ROWS_A_BYTE = 100
+"""Of a Parquet file. Columns of one value take next to nothing, so a few bytes can unpack into all
+the memory there is; tables that tell users or items apart have less than ten."""
+_MOST_OF_A_CAUSE = 300
 LIST_SEPARATOR = "\x1f"
 """What stands between the values of a Parquet list once it is text."""
 
@@ -67,7 +71,17 @@ def _read_text(content: bytes, path: Path, delimiter: str) -> Fields:
         return [line for line, _ in _records(text, path, delimiter)][row + 1]
 
     columns = dict(zip(header, values, strict=True))
-    return Fields(path, columns, hashlib.sha256(content).hexdigest(), line_of)
+    table = Fields(path, columns, hashlib.sha256(content).hexdigest(), line_of)
+    _refuse_repeated_header(table)
+    return table
+
+
+def _refuse_repeated_header(table: Fields) -> None:
+    """Files that were joined end to end have it once each, and it would pass for a row of text."""
+    names = list(table.columns)
+    for row, text in enumerate(table.columns[names[0]] if names else ()):
+        if text == names[0] and all(table.columns[name][row] == name for name in names):
+            raise table.fault("The header is here a second time; drop the line.", row, names[0])
 
 
 def _refuse_repeated_columns(names: Sequence[str], path: Path, line: int | None = None) -> None:
@@ -102,14 +116,24 @@ def _parquet_columns(content: bytes, path: Path) -> Mapping[str, Sequence[str]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"Not a readable Parquet file: {error}", path=path) from None
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        if file.metadata.num_rows > _MOST_ROWS_A_BYTE * len(content):
+            raise DataError(
+                f"It claims {file.metadata.num_rows:,} rows in {len(content):,} bytes, which no "
+                "table of users and items needs; save it again.",
+                path=path,
+            )
+        _refuse_repeated_columns(file.schema_arrow.names, path)
+        table = file.read()
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"Not a readable Parquet file: {str(error)[:_MOST_OF_A_CAUSE]}", path=path
+        ) from None
     columns: dict[str, Sequence[str]] = {}
     for name in table.column_names:
         try:
             columns[name] = _arrow_texts(table.column(name))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        except (pa.ArrowException, ValueError, TypeError):
             raise DataError(
                 f"Values of type {table.column(name).type} cannot be read as text; "
                 "drop the column, or save it as text, numbers, times or lists of these.",
