@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,26 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         # A read-only disk refuses even to delete what is not there.
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def written_in_rust(path: Path) -> Iterator[None]:
+    """Understand what libraries written in Rust (safetensors, tokenizers) say of a full disk.
+
+    Args:
+        path: The file or folder that is written within.
+
+    Raises:
+        NotWrittenError: In place of their own errors, which are no OSError and have no number.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        told = OSError(int(number[1]), os.strerror(int(number[1])))
+        raise not_written(path, told) from error
 
 
 def not_written(path: Path, error: OSError) -> NotWrittenError:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from simulator.domain import IntArray
 from simulator.errors import RunError
-from simulator.files import write_text
+from simulator.files import atomic_write, write_text
 from simulator.runlog import RunLog
 
 Files = Mapping[str, bytes]
@@ -92,7 +92,8 @@ class ShardStore:
         for name, content in files.items():
             path = partial / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with atomic_write(path) as file:
+                file.write(content)
         partial.rename(self._folder(shard))
 
     def discard(self, shard: Shard) -> None:
