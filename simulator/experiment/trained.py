@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompts import Template, load_template, template_names
+from simulator.clicks.calibration import load_calibration
 from simulator.config import AgentConfig
+from simulator.engines.hub import revision_of
 from simulator.errors import DataError
 from simulator.experiment.world import Say
 
@@ -142,3 +144,7 @@ def _differences(folder: TrainedFolder, settings: AgentConfig, template: Templat
         yield "an agent with personas" if settings.personas != "none" else "one without personas"
     if settings.mode == "text":
         yield "answers as text"
+    assert folder.calibration is not None
+    fitted_on = load_calibration(folder.calibration).fitted_on
+    if fitted_on.agent.model_revision not in (None, revision_of(folder.path)):
+        yield "weights that have changed since"
