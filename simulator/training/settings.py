@@ -268,17 +268,16 @@ def recipe(base: str = SCRATCH) -> TrainingSettings:
     common = TrainingSettings(
         base=base,
         personas=True,
-        teacher=TeacherSettings(guesses=1.5),
+        teacher=TeacherSettings(guesses=1.0),
         variety=Variety(shuffled=0.5),
     )
     if base != SCRATCH:
         return replace(common, epochs=2.0)
     return replace(
         common,
-        epochs=8.0,
+        epochs=6.0,
         window=(100, 50),
         bare_history=True,
-        variety=Variety(shuffled=0.5, unknown_titles=0.1),
         batch_decisions=384,
         batch_tokens=32_768,
         learning_rate=3e-3,
