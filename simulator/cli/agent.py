@@ -1,4 +1,4 @@
-"""`nudgesim agent`: judge an agent against logged clicks, train one."""
+"""`nudgesim agent`: judge an agent against logged clicks, train one, describe its users."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from simulator.cli.console import console, say, show_judgement, steps_bar
 if TYPE_CHECKING:
     from simulator.training import Progress
 
-app = typer.Typer(help="The click agent: judge one, train one.", no_args_is_help=True)
+app = typer.Typer(
+    help="The click agent: judge one, train one, describe its users.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -53,6 +55,57 @@ def judge(
 
 
 @app.command()
+def personas(
+    out: Annotated[Path, typer.Option(help="The file of words; one found there is completed.")],
+    data: Annotated[
+        str, typer.Option(help="A data set's name, or the TOML file of plain tables.")
+    ] = "demo",
+    model: Annotated[str, typer.Option(help="Who writes: a name, a hub id, or a folder.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, vllm, transformers or openai.")] = "auto",
+    url: Annotated[
+        list[str] | None, typer.Option(help="A server's base URL, for --engine openai; repeatable.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
+) -> None:
+    """Let a language model put each user's persona into words, for agent.personas.
+
+    It is told of a user what the log tells from before anything of the user is judged. Numbers
+    alone need no model: --personas log.
+
+    Examples:
+        nudgesim agent personas --data ml-100k --model qwen3-4b --out words.jsonl
+
+        nudgesim run --data ml-100k --model qwen3-4b --personas words.jsonl --out runs/worded
+    """
+    from simulator.config import RunConfig
+    from simulator.data import load_dataset
+    from simulator.errors import UnknownNameError
+    from simulator.experiment.agents import start_engine
+    from simulator.experiment.persona_words import write_words
+
+    if language not in ("en", "zh"):
+        raise UnknownNameError("language", language, ("en", "zh"))
+    flags = {"model": model, "engine": engine, "urls": url or None, "cache": "none"}
+    config = RunConfig.read(None, {f"agent.{name}": value for name, value in flags.items()})
+    dataset = load_dataset(data)
+    running = start_engine(config.agent)
+    try:
+        with steps_bar("writing") as advance:
+            silent = write_words(
+                running,
+                dataset,
+                out,
+                language=language,
+                progress=lambda done, total: advance(done, total, ""),
+            )
+    finally:
+        running.close()
+    if silent:
+        say(f"of {silent:,} users the model said nothing; repeat the command to ask again")
+    console.print(f"Written to {out}.", highlight=False)
+
+
+@app.command()
 def train(
     out: Annotated[Path, typer.Option(help="The folder of the new model.")],
     data: Annotated[
@@ -79,6 +132,9 @@ def train(
         bool,
         typer.Option(help="From scratch: a token for each title, or titles spelled in words."),
     ] = True,
+    unknown_titles: Annotated[
+        float, typer.Option(help="Share of the lessons about titles that no item has.")
+    ] = 0.0,
     epochs: Annotated[float | None, typer.Option(help="Passes over the log.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The schedule's peak.")] = None,
     hidden: Annotated[int, typer.Option(help="Width of a network from scratch.")] = 64,
@@ -142,6 +198,7 @@ def train(
                 window=window or usual.window,
                 personas=personas,
                 teacher=usual.teacher if teacher else None,
+                variety=replace(usual.variety, unknown_titles=unknown_titles),
                 negatives=NegativeSettings(click_rate=click_rate),
                 network=replace(
                     usual.network,
