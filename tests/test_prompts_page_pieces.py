@@ -58,15 +58,15 @@ def test_without_an_encoder_parts_have_no_tokens() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "marked", "says"),
     [
-        ("Recommended: {{ item }}", "Shown: {{ itm }}", 34, "itm", "Did you mean 'item'?"),
-        ("{% for past in history %}", "{% for past in hist %}", 26, "hist", "history, labels"),
-        ("{% endif %}", "{% endiff %}", 31, "endiff", "unknown tag"),
+        ("Recommended: {{ item }}", "Shown: {{ itm }}", 37, "itm", "Did you mean 'item'?"),
+        ("{% for past in history %}", "{% for past in hist %}", 29, "hist", "history, labels"),
+        ("{% endif %}", "{% endiff %}", 26, "endiff", "unknown tag"),
         ("{{ labels.skip }} to skip", "{{ labels.no }} to skip", 11, "no", "has no attribute"),
         ("window: 20", "window: 0", 8, "window", "greater than or equal to 1"),
         ('skip: "no"', 'skip: "yes"', 7, "labels", "different words"),
-        ("version: 1\n", "", 1, "---", "missing"),
+        ("version: 2\n", "", 1, "---", "missing"),
         ("{% block user %}", "{% block usr %}", 10, "{% block static %}", "must be static, user"),
-        ("version: 1", "version: [1", 4, "language: en", "not valid YAML"),
+        ("version: 2", "version: [2", 4, "language: en", "not valid YAML"),
     ],
 )
 def test_a_fault_is_found_in_the_text(

@@ -91,7 +91,7 @@ def test_low_mass_is_called_the_failure_that_it_would_be(ask: Ask) -> None:
 
 def test_what_an_author_can_mend_is_an_answer(ask: Ask) -> None:
     fault = preview(ask, TEXT.replace("{{ item }}", "{{ itm }}"))["fault"]
-    assert (fault["place"], fault["line"], fault["column"]) == (f"{SHIPPED}.j2", 34, 17)
+    assert (fault["place"], fault["line"], fault["column"]) == (f"{SHIPPED}.j2", 37, 17)
     assert fault["length"] == 3
     assert "user" in ask("user", user="u999")["fault"]["message"]
     assert "never overwritten" in ask("save", text="x")["fault"]["message"]
@@ -127,11 +127,11 @@ def test_an_evaluation_ends_with_figures_against_the_incumbent(ask: Ask) -> None
 @pytest.mark.parametrize("opened", [TEXT.replace("{{ item }}", "{{ itm }}")])
 def test_a_file_with_a_fault_can_be_opened_and_mended(ask: Ask, opened: str) -> None:
     assert ask("page")["text"] == opened
-    assert preview(ask, opened)["fault"]["line"] == 34
+    assert preview(ask, opened)["fault"]["line"] == 37
     assert {case["delta"] for case in preview(ask, TEXT)["cases"]} == {None}
     ask("evaluations", text=TEXT, exposures=200)
     assert ended(ask)["figures"]["auc"]["difference"] is None
-    assert ask("evaluations", text=opened, exposures=200)["fault"]["line"] == 34
+    assert ask("evaluations", text=opened, exposures=200)["fault"]["line"] == 37
 
 
 def test_without_the_extra_the_command_says_what_to_install(

@@ -28,7 +28,7 @@ from misbehaving_server import (
 from prompts import load_template
 from simulator.clicks import AgentClicks, DistributionClicks, Fallback
 from simulator.engines import OpenAIServerEngine, Retrying
-from simulator.errors import EngineError, FailureCeilingError
+from simulator.errors import ConfigError, EngineError, FailureCeilingError
 from simulator.interfaces import Prompt
 
 
@@ -183,7 +183,7 @@ def test_a_server_that_lists_no_model_is_no_server(serve, open_at, models):
 
 
 def test_a_password_in_a_url_is_refused():
-    with pytest.raises(EngineError, match="NUDGESIM_API_KEY") as error:
+    with pytest.raises(ConfigError, match="NUDGESIM_API_KEY") as error:
         OpenAIServerEngine("http://me:secret@localhost:8000", retrying=QUICK)
     assert "secret" not in str(error.value)
 

@@ -241,7 +241,7 @@ for folder in sys.argv[1:]:
     try:
         open_engine("vllm", model=folder)
     except EngineError as error:
-        print(str(error).replace(folder, ""))
+        print("SAID", str(error).replace(folder, ""))
 """
 
 
@@ -263,7 +263,7 @@ def test_vllm_runs_nothing_of_a_model_either(folder: Path, tmp_path: Path) -> No
         text=True,
         check=False,
     )
-    said = ran.stdout.splitlines()
+    said = [line for line in ran.stdout.splitlines() if line.startswith("SAID")]  # vLLM talks too
     assert "num_hidden_layers = 1000000" in said[0], ran.stderr
     assert "agent.trust_remote_code = true" in said[1]
     assert "no *.safetensors" in said[2]

@@ -91,6 +91,14 @@ def run(
         str | None,
         typer.Option(help="The file that keeps the model's answers, auto or none."),
     ] = None,
+    trust_remote_code: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run Python code that comes with the model, which can read and delete your files "
+            "and use your network; only for models whose authors you trust.",
+        ),
+    ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(help="Tokens after which this sitting stops, resumable.")
     ] = None,
@@ -168,6 +176,7 @@ def run(
             "cascade": None if cascade is None else _band(cascade),
             "audit": audit,
             "agent.cache": cache,
+            "agent.trust_remote_code": trust_remote_code,
         },
     )
     if cluster not in (None, "ray"):

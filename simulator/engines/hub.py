@@ -161,8 +161,9 @@ def loading(model: ResolvedModel) -> Iterator[None]:
             raise EngineError(
                 f"Model {model.name!r} brings Python code of its own, which could do here whatever "
                 "you can: read and delete files, use the network. It was not run. Read it; if you "
-                "trust whoever wrote it, set agent.trust_remote_code = true. Else take a model "
-                "that transformers or vLLM knows by itself."
+                "trust whoever wrote it, set agent.trust_remote_code = true in the settings "
+                "(`nudgesim run --trust-remote-code`). Else take a model that transformers or vLLM "
+                "knows by itself."
             ) from error
         if Path(model.location).is_dir():
             cure = "Check that the folder holds a complete Hugging Face checkpoint (safetensors)."
