@@ -22,6 +22,7 @@ from simulator.protocol import NudgingProtocol
 from simulator.reading import MalformedTextError, parse_toml, read_text
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=10**6)]
 RecommenderName: TypeAlias = Literal[
     "itmprec",
     "ipg",
@@ -38,7 +39,9 @@ RecommenderName: TypeAlias = Literal[
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class AgentConfig(_Section):
@@ -130,7 +133,7 @@ class VectorConfig(_Section):
     """
 
     method: Literal["graphau", "mf"] = "graphau"
-    dimension: Annotated[int, Field(ge=2)] = 64
+    dimension: Annotated[int, Field(ge=2, le=10**5)] = 64
     uniformity: Annotated[float, Field(gt=0)] = 1.0
 
 
@@ -146,9 +149,9 @@ class NudgeConfig(_Section):
     """
 
     intention_weight: float = 1.0
-    intentions: Annotated[int, Field(ge=1)] = 32
+    intentions: Count = 32
     kept: Fraction = 0.8
-    arousal_items: Annotated[int, Field(ge=1)] = 10
+    arousal_items: Count = 10
     pooling: Literal["mean", "max", "sum"] = "mean"
 
 
@@ -184,13 +187,13 @@ class RunConfig(_Section):
     beside: bool = True
     cascade: tuple[Fraction, Fraction] | None = None
     audit: Fraction = 0.02
-    rounds: Annotated[int, Field(ge=1)] = 20
-    users: Annotated[int, Field(ge=1)] | None = None
-    targets: Annotated[int, Field(ge=1)] | tuple[str, ...] = 20
+    rounds: Count = 20
+    users: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    targets: Count | tuple[str, ...] = 20
     category: str | None = None
     without: frozenset[Literal["prematch", "intention", "arousal"]] = frozenset()
     protocol: NudgingProtocol = NudgingProtocol()
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     agent: AgentConfig = AgentConfig()
     distribution: DistributionConfig = DistributionConfig()
     vectors: VectorConfig = VectorConfig()

@@ -181,7 +181,8 @@ def _listened(listen_file: Fields, artists: _Artists, tagged: _Pairs) -> _Pairs:
     known = tagged.user_id * len(artists.ids) + tagged.artist
     order = np.argsort(known)
     place = places_of_ids(user_id * len(artists.ids) + artist, known[order])
-    time = np.where(place < 0, 0, tagged.time[order][place])
+    time = np.zeros(len(place), dtype=np.int64)
+    time[place >= 0] = tagged.time[order][place[place >= 0]]
     rows = np.argsort(plays, kind="stable")
     return _Pairs(user_id[rows], artist[rows], time[rows], plays[rows].astype(np.float32))
 
