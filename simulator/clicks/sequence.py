@@ -39,8 +39,9 @@ class SequenceClicks:
     """P(click) = sigmoid(w f_u . e_i + b), where f_u is made of the exposure's own history.
 
     The score is the one by which a sequential recommender (SASRec: Kang and McAuley,
-    "Self-attentive sequential recommendation", ICDM 2018, Eq. 5) ranks the next item: it was
-    learnt from what was taken, without a single no-click. The curve makes a probability of it.
+    "Self-attentive sequential recommendation", ICDM 2018) ranks the next item. It was learnt from
+    what was taken, and what is taken next is not always what is liked: where histories hold every
+    rating, good and bad, it tells little of the two apart. The curve makes a probability of it.
 
     Attributes:
         encoder: Trained, and not on what is asked about.
