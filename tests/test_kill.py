@@ -228,7 +228,7 @@ def test_a_training_killed_before_every_single_step(nursery: Nursery, tmp_path: 
     spared = kill_before_every_step(nursery, killed)
     for step in (
         "os.rename run/.training.checkpoint after 0",
-        "os.rename run/.training.checkpoint after 0, time 3",
+        "open run/.training.checkpoint after 0, time 2",
         "os.rename run/.training.json after 0",
         "os.remove run/training.checkpoint after 0",
     ):
