@@ -43,7 +43,7 @@ class ShuffledPasts:
         size = int(rng.integers(_FEWEST, len(rows)))
         past = rows[np.sort(order[:size])]
         asked = rows[order[size : size + _MOST_ASKED]]
-        history = np.concatenate([self._before_the_log(user, rows), self._clicked(past)])
+        history = self._without(user, np.delete(rows, np.sort(order[:size])))
         history = windowed(Ragged.from_rows([history]), *self._window)[0]
         lesson = Lesson(
             history,
@@ -56,12 +56,7 @@ class ShuffledPasts:
         )
         return lesson, past
 
-    def _before_the_log(self, user: int, rows: IntArray) -> IntArray:
-        """What the user had accepted before the first logged exposure."""
-        interactions = self._data.interactions
-        start, end = interactions.offsets[user : user + 2]
-        until = np.searchsorted(interactions.time[start:end], self._log.time[rows[0]])
-        return interactions.item[start : start + until]
-
-    def _clicked(self, rows: IntArray) -> IntArray:
-        return self._log.item[rows][self._log.clicked[rows]]
+    def _without(self, user: int, rows: IntArray) -> IntArray:
+        """The user's whole history as it were without what these log rows showed."""
+        history = self._data.interactions.histories[user]
+        return history[~np.isin(history, self._log.item[rows])]
