@@ -8,7 +8,9 @@ from simulator.cli.console import console, show_table
 def models() -> None:
     """List the models that go by a short name, and what each needs.
 
-    Any other Hugging Face id or folder works as well: --model owner/name, --model ./folder.
+    Any other Hugging Face id or folder works as well: --model owner/name, --model ./folder. A
+    folder that `nudgesim agent train` wrote is asked as it was trained: through its template,
+    without examples, with personas where it had them, calibrated.
     """
     from simulator.engines import PRESETS, default_model
 

@@ -25,6 +25,7 @@ from simulator.engines.decision_cache import DecisionCache
 from simulator.engines.limited import NO_LIMIT, Budget, LimitedEngine
 from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
+from simulator.experiment.persona_words import read_words
 from simulator.experiment.split import example_givers
 from simulator.experiment.trained import settled
 from simulator.experiment.world import Say
@@ -188,6 +189,7 @@ def choose_personas(
 
     Raises:
         ConfigError: If there is no data set that tells of users, or the template shows no persona.
+        DataError: If a file of words cannot be read.
     """
     if settings.personas in ("auto", "none"):
         return None
@@ -208,11 +210,17 @@ def personas_of(setting: str, data: Dataset, rows: IntArray | None = None) -> Pe
     """Personas as `AgentConfig.personas` asks for them; None for "none".
 
     Args:
-        setting: "log", or "none".
+        setting: "log", "none", or a file of `nudgesim agent personas`.
         data: Whose users are described.
         rows: Log rows that are known, shape (n,); all by default.
+
+    Raises:
+        DataError: If the file cannot be read.
     """
-    return None if setting in ("auto", "none") else Personas(data, rows)
+    if setting in ("auto", "none"):
+        return None
+    words = {} if setting == "log" else read_words(Path(setting), data)
+    return Personas(data, rows, words=words)
 
 
 def choose_examples(

@@ -114,6 +114,18 @@ def known_before(data: Dataset, judged: IntArray) -> IntArray:
     return rows[np.argsort(time[rows], kind="stable")]
 
 
+def known_before_judging(data: Dataset, split: LogSplit) -> IntArray:
+    """What may be known whoever is judged, held-out or training users.
+
+    Returns:
+        Log rows from before each user's first row in either part of the split, and all of
+        `example_givers`, whom no prompt is judged on; ordered by time.
+    """
+    assert data.log is not None
+    late = np.concatenate([split.fitting, split.judging])
+    return known_before(data, late[~np.isin(data.log.user[late], example_givers(data))])
+
+
 def _cautions(unknown: IntArray, judging: IntArray) -> tuple[str, ...]:
     """How many exposures of held-out users are not judged; `unknown` holds the user of each."""
     if not len(unknown):

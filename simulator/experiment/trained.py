@@ -141,7 +141,8 @@ def _differences(folder: TrainedFolder, settings: AgentConfig, template: Templat
     if settings.examples != "none":
         yield f"examples ({settings.examples})"
     if settings.personas != ("log" if folder.personas else "none"):
-        yield "an agent with personas" if settings.personas != "none" else "one without personas"
+        unlike = {"none": "one without personas", "log": "an agent with personas"}
+        yield unlike.get(settings.personas, f"personas with words ({settings.personas})")
     if settings.mode == "text":
         yield "answers as text"
     assert folder.calibration is not None

@@ -10,7 +10,7 @@ from evals.labelled import LabelledExposures
 from simulator.domain import Dataset, IntArray
 from simulator.errors import ConfigError, DataError
 from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import example_givers, known_before, split_log
+from simulator.experiment.split import example_givers, known_before_judging, split_log
 from simulator.seeding import generator
 
 Split = Literal["development", "test"]
@@ -61,10 +61,7 @@ class Samples:
         Those before a user's first judged moment, in whichever split; all of the users whose
         exposures may be shown as examples.
         """
-        log = self._data.log
-        assert log is not None
-        late = np.concatenate([self._split.fitting, self._split.judging])
-        return known_before(self._data, late[~np.isin(log.user[late], self._givers)])
+        return known_before_judging(self._data, self._split)
 
     def log(
         self, split: Split, exposures: int, cautions: tuple[str, ...] = ()
