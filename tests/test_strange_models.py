@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from misbehaving_server import FakeServer, polite
 from tiny_checkpoints import make_checkpoint
 
 from simulator.engines import TransformersEngine
@@ -124,6 +126,23 @@ def test_code_that_a_model_needs_is_not_run_unless_asked(folder: Path, tmp_path:
     with pytest.raises(NudgesimError):  # it is no model, yet its code was run: that is the flag
         answer(folder, trust_remote_code=True)
     assert (tmp_path / "mark").exists()
+
+
+@pytest.mark.slow
+def test_a_run_writes_down_that_it_trusted_a_model(
+    command: Callable[..., tuple[int, str, str]], serve: Callable[..., FakeServer], tmp_path: Path
+) -> None:
+    few = ("--data", "demo", "--users", "2", "--targets", "1", "--rounds", "1")
+    asked = ("--recommender", "random", "--engine", "openai", "--url", serve(polite).url)
+    written = []
+    for flags in ((), ("--trust-remote-code",)):
+        out = tmp_path / f"run{len(flags)}"
+        code, _, errors = command("run", *few, *asked, *flags, "--out", str(out))
+        assert code == 0, errors
+        written.append(
+            "trust_remote_code" in json.loads((out / "manifest.json").read_text())["config"]
+        )
+    assert written == [False, True]
 
 
 def test_an_adapter_that_names_another_model_is_refused(folder: Path) -> None:

@@ -141,6 +141,8 @@ class Experiment:
         }
         if agent is not None and self._asks_agent:
             facts["agent"] = agent.facts()
+            if self.config.agent.trust_remote_code:
+                facts["trust_remote_code"] = True
         if self.config.cascade is not None:
             facts["cascade"] = {
                 "cheap": "distribution",
