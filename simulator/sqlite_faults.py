@@ -29,6 +29,9 @@ def explained(cures: Mapping[str, str], error: Callable[[str], NudgesimError]) -
         yield
     except (sqlite3.ProgrammingError, sqlite3.NotSupportedError):
         raise
+    except UnicodeDecodeError as fault:
+        # SQLite's own message quotes the file, and Python cannot read it.
+        raise error(cures[_DAMAGED]) from fault
     except sqlite3.DatabaseError as fault:
         kind = "_".join(getattr(fault, "sqlite_errorname", "").split("_")[:2])
         raise error(cures.get(kind, cures[_DAMAGED])) from fault
