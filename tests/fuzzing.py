@@ -35,9 +35,12 @@ def main() -> int:
         _fuzz(arguments.formats[0], arguments.keep, arguments.seconds)
     from malformed_subjects import SUBJECTS
 
+    memory = Path("/dev/shm")
     for name in arguments.formats or SUBJECTS:
         words = [name, "--here", "-s", str(arguments.seconds), "--keep", str(arguments.keep)]
-        done = subprocess.run([sys.executable, __file__, *words], capture_output=True)
+        with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
+            command = [sys.executable, __file__, *words]
+            done = subprocess.run(command, capture_output=True, env=os.environ | {"TMPDIR": place})
         _say(f"{name}: {_tried(done.stdout)}")
     findings = sorted((arguments.keep / "findings").glob("*.txt"))
     for path in findings:
@@ -79,8 +82,7 @@ def _fuzz(name: str, keep: Path, seconds: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for number, file in enumerate(files):
         (corpus / f"valid-{number}").write_bytes(bytes([number]) + subject.files[file])
-    memory = Path("/dev/shm")
-    place = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    place = Path(tempfile.mkdtemp())
     tried = 0
 
     def one(content: bytes) -> None:

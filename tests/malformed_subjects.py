@@ -1,503 +1,57 @@
-"""Small, valid files of every format that nudgesim reads, all written here, and their readers."""
+"""Every format that nudgesim reads, by name."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
-import pandas as pd
-
-from prompts import load_template
-from prompts.example_files import load_examples
-from simulator.clicks.calibration.saved import load_calibration
-from simulator.config import RunConfig
-from simulator.data import (
-    HeadlineTests,
-    load_coat,
-    load_douban_movie,
-    load_headline_tests,
-    load_lastfm,
-    load_mind,
-    load_movielens_100k,
-    load_steam_200k,
-    load_steam_reviews,
-    load_tables,
-    load_tallrec,
+from malformed_data_sets import (
+    COAT,
+    DOUBAN,
+    ITEMS,
+    LASTFM,
+    MIND,
+    MOVIELENS,
+    PARQUET,
+    SHOP,
+    STEAM,
+    STEAM_REVIEWS,
+    TABLES,
+    TALLREC_BOOKS,
+    TALLREC_FILMS,
+    UPWORTHY,
+    question,
 )
-from simulator.domain import Dataset
-from simulator.engines.cache_export import export
-from simulator.engines.cache_upkeep import holdings
-from simulator.engines.decision_cache import DecisionCache, Origin
-from simulator.lab.book import Book
-from simulator.lab.sittings import Sitting
-from simulator.runlog import EPISODE_COLUMNS, EXPOSURE_COLUMNS, Run, RunLog
+from malformed_formats import Subject, parquet, table
+from malformed_own_files import BOOK, CACHE, CALIBRATION, CONFIG, EXAMPLES, RUN, TEMPLATE
 
-
-@dataclass(frozen=True)
-class Subject:
-    """A reader and the valid files that it reads.
-
-    Attributes:
-        name: Of the format.
-        files: Content by path under a folder.
-        read: Reads the folder, and says in short what it read.
-    """
-
-    name: str
-    files: Mapping[str, bytes]
-    read: Callable[[Path], str]
-
-    def write(self, folder: Path) -> Path:
-        """Write all files."""
-        for name, content in self.files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
-        return folder
-
-
-def table(*rows: tuple[object, ...], separator: str = "\t") -> bytes:
-    return "".join(separator.join(map(str, row)) + "\n" for row in rows).encode()
-
-
-def told(data: Dataset) -> str:
-    """What a data set holds, titles and order included, and what was left out."""
-    rows, log = data.interactions, data.log
-    assert len(set(data.catalogue.item_ids)) == data.n_items
-    assert all(title.strip() for title in data.catalogue.titles)
-    assert len(data.user_ids) == data.n_users == len(set(data.user_ids))
-    assert rows.rating is None or np.isfinite(rows.rating).all()
-    if len(rows):
-        assert 0 <= rows.user.min() <= rows.user.max() < data.n_users
-        assert 0 <= rows.item.min() <= rows.item.max() < data.n_items
-    json.dumps([*data.catalogue.titles, *data.user_ids, dict(data.source)]).encode()
-    for text in (*data.catalogue.titles, *data.user_ids, *data.catalogue.category_names):
-        text.encode()
-    content = f"{len(rows)} interactions of {data.n_users} users with {data.n_items} items"
-    if log is not None:
-        assert len(log) == len(log.clicked)
-        content += f", {len(log)} exposures, {int(log.clicked.sum())} clicked"
-        assert data.logged_exposures().history.lengths.min(initial=0) >= 0
-    left_out = "; ".join(data.source[k] for k in ("dropped", "merged") if k in data.source)
-    return f"{content}; left out: {left_out}" if left_out else content
-
-
-def told_tests(tests: HeadlineTests) -> str:
-    seen = f"{len(tests)} headlines of {len(tests.test_ids)} tests"
-    return f"{seen}; left out: {tests.source['dropped']}; merged: {tests.source['merged']}"
-
-
-GENRES = (
-    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
-    "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
-    "Thriller", "War", "Western",
-)  # fmt: skip
-
-
-def film(number: int, title: str, *genres: str) -> tuple[object, ...]:
-    return (number, title, "01-Jan-1995", "", "", *(int(name in genres) for name in GENRES))
-
-
-MOVIELENS = Subject(
-    "movielens",
-    {
-        "u.data": table((1, 10, 5, 880), (1, 20, 3, 881), (2, 10, 4, 882), (3, 20, 1, 883)),
-        "u.item": table(
-            film(10, "Made Up (1990)", "Drama"), film(20, "Néw (1991)", "War"), separator="|"
-        )
-        .decode()
-        .encode("latin-1"),
-        "u.user": table(*((k, 30, "F", "writer", 12345) for k in (1, 2, 3)), separator="|"),
-        "u.genre": table(*((name, k) for k, name in enumerate(GENRES)), separator="|"),
-    },
-    lambda folder: told(load_movielens_100k(folder, filter="none")),
-)
-LASTFM = Subject(
-    "lastfm",
-    {
-        "artists.dat": table(
-            ("id", "name", "url", "pictureURL"), (7, "Band A", "u", "p"), (8, "Bänd B", "u", "p")
-        ),
-        "tags.dat": table(("tagID", "tagValue"), (1, "rock"), (2, "slow")),
-        "user_taggedartists-timestamps.dat": table(
-            ("userID", "artistID", "tagID", "timestamp"),
-            (2, 7, 1, 1_238_536_800_000),
-            (2, 8, 2, 1_238_536_800_000),
-            (3, 8, 1, 1_240_000_000_000),
-        ),
-        "user_artists.dat": table(("userID", "artistID", "weight"), (2, 7, 50), (2, 8, 9)),
-    },
-    lambda folder: told(load_lastfm(folder, filter="none")),
-)
-STEAM = Subject(
-    "steam",
-    {
-        "item_info.dat": table(("Game_ID", "Game Name"), (1, "Gäme"), (2, "Other Game")),
-        "game_purchase.dat": table(
-            ("User_ID", "Game_ID", "Purchase"), (7, 1, "1.0"), (7, 2, "1.0"), (9, 2, "1.0")
-        ),
-        "game_play.dat": table(("User_ID", "Game_ID", "Hours"), (7, 2, "2.5"), (9, 2, "1.5")),
-    },
-    lambda folder: told(load_steam_200k(folder, filter="none")),
-)
-STEAM_REVIEWS = Subject(
-    "steam-reviews",
-    {
-        "user_reviews.csv": table(
-            ("user_id", "item_id", "recommend", "posted", "date"),
-            ("ann", 10, "True", "Posted May 2.", ""),
-            ("ann", 20, "False", "Posted May 3.", "2012-05-03"),
-            ("bob", 20, "True", "Posted June 1.", "2011-06-01"),
-            separator=",",
-        ),
-        "games.tsv": table(
-            ("item_id", "name", "genres", "tags", "release_date", "developer", "price"),
-            (10, "Gäme &amp; Co", "Action|Indie", "", "2010", "", ""),
-            (20, "Other", "", "", "", "", ""),
-        ),
-    },
-    lambda folder: told(load_steam_reviews(folder, filter="none")),
-)
-DOUBAN = Subject(
-    "douban",
-    {
-        "interactions.tsv": table(
-            ("user_id", "movie_id", "split"), (0, 5, "train"), (0, 6, "test"), (4, 6, "train")
-        ),
-        "movies.tsv": table(
-            ("movie_id", "title_zh", "title_full", "year", "genres", "directors", "country",
-             "douban_score", "votes", "summary"),
-            (5, "电影一", "", "1999", "剧情|爱情", "", "", "", "", ""),
-            (6, "电影二", "", "", "", "", "", "", "", ""),
-        ),
-    },
-    lambda folder: told(load_douban_movie(folder)),
-)  # fmt: skip
-MIND = Subject(
-    "mind",
-    {
-        "behaviors.tsv": table(
-            (1, "U7", "11/14/2019 7:01:48 AM", "N1 N2", "N3-1 N1-0"),
-            (2, "U7", "11/14/2019 8:01:48 AM", "N1 N2", "N2-0 N3-0"),
-            (3, "U4", "11/13/2019 12:00:00 PM", "", "N3-1 N2-0"),
-        ),
-        "news.tsv": table(
-            *((f"N{k}", "news", "world", f"Héadline {k}", "", "u", "[]", "[]") for k in (1, 2, 3))
-        ),
-    },
-    lambda folder: told(load_mind(folder)),
-)
-COAT = Subject(
-    "coat",
-    {
-        "item_features_map.txt": b"gender:men\ngender:women\njackettype:rain\ncolor:navy\n",
-        "item_features.ascii": b"0 1 1 1\n1 0 1 1\n0 1 1 1\n",
-        "user_features_map.txt": b"gender:men\ngender:women\n",
-        "user_features.ascii": b"0 1\n1 0\n",
-        "train.ascii": b"5 4 2\n0 1 4\n",
-        "test.ascii": b"0 4 3\n1 0 0\n",
-    },
-    lambda folder: told(load_coat(folder)),
-)
-
-
-def question(kind: str, liked: str, disliked: str, target: str, answer: str) -> dict[str, str]:
-    text = f"User Preference: {liked}\nUser Unpreference: {disliked}\n"
-    text += f"Whether the user will like the target {kind} {target}?"
-    return {"instruction": "Will they?", "input": text, "output": answer}
-
-
-TALLREC_FILMS = Subject(
-    "tallrec-movie",
-    {
-        "movie_valid.json": json.dumps(
-            [
-                question("movie", '"Made Up (1990)"', '"Öther"', '"Third"', "Yes."),
-                question("movie", '"Made Up (1990)", "Third"', '"Öther"', '"Fourth"', "No."),
-            ],
-            indent=1,
-        ).encode()
-    },
-    lambda folder: told(load_tallrec(folder, "movie")),
-)
-TALLREC_BOOKS = Subject(
-    "tallrec-book",
-    {
-        "book_valid.json": json.dumps(
-            [
-                question(
-                    "book", '"One" written by Ann, "Two" written by Bo', "",
-                    '""Three" written by Cy"', "Yes.",
-                )
-            ],
-            indent=1,
-        ).encode()
-    },
-    lambda folder: told(load_tallrec(folder, "book")),
-)  # fmt: skip
-UPWORTHY = Subject(
-    "upworthy",
-    {
-        "packages.tsv": table(
-            ("clickability_test_id", "headline", "impressions", "clicks", "test_week",
-             "eyecatcher_id"),
-            ("t1", "A headliné", 100, 5, 201446, "cat"),
-            ("t1", "Another one", 100, 7, 201446, "cat"),
-        )
-    },
-    lambda folder: told_tests(load_headline_tests(folder)),
-)  # fmt: skip
-
-SHOP = """name = "shop"
-domain = "games"
-licence = "ours"
-[items]
-path = "items.csv"
-item_id = "sku"
-title = "name"
-categories = "tags"
-attributes = ["year"]
-[interactions]
-path = "events.csv"
-user_id = "who"
-item_id = "sku"
-time = "at"
-rating = "stars"
-clicked = "clicked"
-position = "place"
-"""
-ITEMS = pd.DataFrame(
-    {"sku": ["a", "b"], "name": ["Gäme, one", "Game two"], "tags": ["x|y", ""], "year": [1, 2]}
-)
-EVENTS = pd.DataFrame(
-    {
-        "who": ["zoe", "ann", "zoe"],
-        "sku": ["a", "b", "b"],
-        "at": [10, 20, 30],
-        "stars": [4.5, 3.0, 1.0],
-        "clicked": [1, 1, 0],
-        "place": [0, 1, 2],
-    }
-)
-
-
-def parquet(frame: pd.DataFrame) -> bytes:
-    return bytes(frame.to_parquet(index=False))
-
-
-TABLES = Subject(
-    "tables",
-    {
-        "shop.toml": SHOP.encode(),
-        "items.csv": ITEMS.to_csv(index=False).encode(),
-        "events.csv": EVENTS.to_csv(index=False).encode(),
-    },
-    lambda folder: told(load_tables(folder / "shop.toml")),
-)
-PARQUET = Subject(
+__all__ = [
+    "BOOK",
+    "CACHE",
+    "CALIBRATION",
+    "COAT",
+    "CONFIG",
+    "DOUBAN",
+    "EXAMPLES",
+    "ITEMS",
+    "LASTFM",
+    "MIND",
+    "MOVIELENS",
+    "PARQUET",
+    "RUN",
+    "SHOP",
+    "STEAM",
+    "STEAM_REVIEWS",
+    "SUBJECTS",
+    "TABLES",
+    "TALLREC_BOOKS",
+    "TALLREC_FILMS",
+    "TEMPLATE",
+    "UPWORTHY",
+    "Subject",
     "parquet",
-    {
-        "shop.toml": SHOP.replace(".csv", ".parquet").encode(),
-        "items.parquet": parquet(ITEMS),
-        "events.parquet": parquet(EVENTS),
-    },
-    lambda folder: told(load_tables(folder / "shop.toml")),
-)
-
-
-def _exposures(number: int) -> pd.DataFrame:
-    n = 3
-    columns: dict[str, Any] = {name: np.zeros(n, dtype=np.int32) for name in EXPOSURE_COLUMNS}
-    columns["round"] = np.full(n, number, dtype=np.int32)
-    for name in ("draw", "probability", "similarity", "kept_weight"):
-        columns[name] = np.full(n, 0.5, dtype=np.float32)
-    columns["clicked"] = np.array([True, False, True])
-    for name in ("source", "failure", "reason"):
-        columns[name] = ["distribution" if name == "source" else ""] * n
-    return pd.DataFrame(columns)
-
-
-def _make_run(folder: Path) -> None:
-    log = RunLog(folder)
-    log.begin({"name": "small", "config": {"data": "small", "rounds": 2, "seed": 1}})
-    episodes: dict[str, Any] = {name: np.arange(3) for name in EPISODE_COLUMNS}
-    episodes["similarity"] = np.full(3, 0.5)
-    episodes["known"] = np.zeros(3, dtype=bool)
-    items = pd.DataFrame({"item_id": ["a"], "title": ["Gäme"]})
-    log.write_start(items, pd.DataFrame(episodes))
-    log.write_json("cost.json", {"decisions": 6.0, "seconds": 0.1})
-    for number in (1, 2):
-        shown = np.zeros((3, number, 1), dtype=np.int32)
-        log.write_round(number, _exposures(number), {"shown": shown, "clicked": shown == 0})
-
-
-def _files_of(make: Callable[[Path], None]) -> dict[str, bytes]:
-    """What a writer writes, by relative path."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        make(folder)
-        return {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-
-
-def read_run(folder: Path) -> str:
-    """A finished run as reports read it, and as a resumption does."""
-    run = Run.load(folder)
-    log = RunLog(folder)
-    log.begin({"config": run.manifest.get("config", {})})
-    log.check_start(run.episodes)
-    state = log.read_state(log.finished_rounds()[-1])
-    return (
-        f"{run.name}: {run.rounds} rounds, {len(run.exposures)} exposures, {len(run.episodes)} "
-        f"episodes, {run.exposures['clicked'].mean():.2f} clicked, {len(run.titles)} titles, "
-        f"state {sorted((name, array.shape) for name, array in state.items())}"
-    )
-
-
-RUN = Subject("run", _files_of(_make_run), read_run)
-
-SETTINGS = """data = "demo"
-recommender = "itmprec"
-rounds = 3
-targets = ["film-001", "film-002"]
-without = ["arousal"]
-cascade = [0.2, 0.8]
-seed = 7
-[protocol]
-preset = "paper"
-[agent]
-model = "qwen3-4b"
-urls = ["http://localhost:8000"]
-minimum_mass = 0.25
-[agent.vllm]
-tensor_parallel_size = 2
-[distribution]
-w = 2.0
-b = 0.1
-[nudge]
-kept = 0.5
-"""
-CONFIG = Subject(
-    "config",
-    {"settings.toml": SETTINGS.encode()},
-    lambda folder: repr(
-        RunConfig.read(folder / "settings.toml", {"rounds": None, "agent.model": "pocket"})
-    ),
-)
-EXAMPLES = Subject(
-    "examples",
-    {
-        "own.yaml": (
-            "- history: [Film A, {title: Film B, categories: [Drama]}]\n"
-            "  candidate: Bücher\n"
-            "  clicked: true\n"
-            "- history:\n    - Film C\n"
-            "  candidate: {title: Film D, categories: []}\n"
-            "  clicked: false\n"
-        ).encode()
-    },
-    lambda folder: repr(load_examples(folder / "own.yaml")),
-)
-TEMPLATE = Subject(
-    "template",
-    {
-        "own.j2": (
-            "---\nname: own\nversion: 1\nlanguage: en\ndomain: movies\n"
-            "description: A täst\nlabels: {click: 'yes', skip: 'no'}\n"
-            "history: {window: 20, drop: 5}\n---\n"
-            "{% block static %}Say {{ labels.click }} or {{ labels.skip }}.{% endblock %}\n"
-            "{% block user %}{% for item in history %}{{ item.title }}\n{% endfor %}"
-            "{% endblock %}\n"
-            "{% block candidate %}{{ item.title }}?{% endblock %}\n"
-        ).encode()
-    },
-    lambda folder: repr(load_template(folder / "own.j2").front_matter),
-)
-CALIBRATION = Subject(
-    "calibration",
-    {
-        "platt.json": json.dumps(
-            {
-                "calibration": {"kind": "platt", "slope": 1.2, "offset": -0.1},
-                "fitted_on": {
-                    "data": "demo", "data_sha256": "0" * 64, "split": "dev", "exposures": 9,
-                    "users": 3,
-                    "agent": {
-                        "model": "pocket", "model_revision": None, "template": "movies/click-en",
-                        "template_version": 1, "template_sha256": "1" * 64, "examples": 2,
-                        "static_sha256": "2" * 64,
-                    },
-                },
-            },
-            indent=1,
-        ).encode()
-    },
-    lambda folder: repr(
-        load_calibration(folder / "platt.json").calibration.apply(np.array([0.1, 0.9]))
-    ),
-)  # fmt: skip
-
-ORIGIN = Origin("scripted", "modél", "r1", "float32", '{"labels": ["yes", "no"]}')
-KEYS = [bytes([k]) * 16 for k in range(3)]
-
-
-def read_cache(folder: Path) -> str:
-    """All that commands read in a decision cache."""
-    with closing(DecisionCache(folder / "decisions.sqlite")) as kept:
-        found = kept.find(ORIGIN, KEYS)
-        held = [(h.origin, h.decisions) for h in holdings(kept)]
-        rows = export(kept, folder / "out.csv")
-    return f"{len(found)} found, {held} held, {rows} exported"
-
-
-def read_book(folder: Path) -> str:
-    """All that commands read in a lab book."""
-    book = Book(folder / "book.sqlite")
-    board = book.board(everything=True)
-    texts = [book.text(int(number)) for number in board.index]
-    return f"{board['log_loss'].tolist()} of {texts}, looks {book.test_looks()}"
-
-
-def _make_cache(folder: Path) -> None:
-    with closing(DecisionCache(folder / "decisions.sqlite")) as kept:
-        answer = np.array([0.6, 0.4, 0.9], dtype="<f4").tobytes()
-        kept.keep(ORIGIN, dict.fromkeys(KEYS, answer))
-
-
-def _make_book(folder: Path) -> None:
-    book = Book(folder / "book.sqlite")
-    book.begin(
-        Sitting(
-            purpose="look", data="demo", data_sha256="0", split="test", seed=1, exposures=2,
-            users=1, click_rate=0.5, engine="scripted", model="m", revision="", precision="",
-            mode="sample", minimum_mass=0.5, nudgesim="0",
-        )
-    )  # fmt: skip
-
-    texts = ("t", "s", "own", "click, skip", "20, 5", "2 shipped")
-    with book.file.writing() as connection:
-        connection.executemany("INSERT INTO texts VALUES (?, ?)", [("t", "äbc"), ("s", "def")])
-        connection.execute(
-            "INSERT INTO evaluations (sitting, template_sha256, static_sha256, variant, labels, "
-            "history, examples, prompt, version, incumbent, failure, refused, tokens) "
-            "VALUES (1, ?, ?, ?, ?, ?, ?, 'own', 1, 1, '', '', 9.5)",
-            texts,
-        )
-        connection.execute(
-            "INSERT INTO figures VALUES (1, 'log_loss', 0.6, 0.5, 0.7, NULL, NULL, NULL, NULL)"
-        )
-
-
-CACHE = Subject("cache", _files_of(_make_cache), read_cache)
-BOOK = Subject("book", _files_of(_make_book), read_book)
+    "question",
+    "table",
+]
 
 SUBJECTS: Mapping[str, Subject] = {
     subject.name: subject
