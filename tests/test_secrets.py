@@ -142,8 +142,11 @@ def test_a_server_that_says_the_key_back(
 ) -> None:
     asked = ("--engine", "openai", "--url", server.url, "--data", str(tables))
     out = tmp_path / "out"
-    code, output, errors = command("run", *asked, *RUN, "--mode", mode, "--out", str(out))
+    flags = ("--mode", mode, *(["--trust-remote-code"] if mode == "text" else []))
+    code, output, errors = command("run", *asked, *RUN, *flags, "--out", str(out))
     assert code == 0, errors
+    written = json.loads((out / "manifest.json").read_text())["config"]
+    assert ("trust_remote_code" in written) == (mode == "text")
     assert server.keys == {f"Bearer {KEY}"}
     failures = pd.concat(map(pd.read_parquet, sorted((out / "rounds").glob("*.parquet"))))
     assert failures["failure"].astype(str).str.contains("hidden").any() or mode == "text"
