@@ -14,7 +14,7 @@ from typing import Any
 
 import lab_worlds
 import numpy as np
-from kill_steps import kill_at_first_step
+from kill_steps import WRITES, kill_at_first_step
 from small_world import small_world
 
 from evals.bootstrap import Bootstrap
@@ -78,7 +78,9 @@ def play(job: Job | list[str]) -> None:
         command(job)
         return
     if job.spared is not None:
-        kill_at_first_step(Path(job.folder), frozenset(job.spared))
+        # A training is long: what it is about to open it has not written yet.
+        events = ("os.rename", "os.remove") if job.kind == "training" else WRITES
+        kill_at_first_step(Path(job.folder), frozenset(job.spared), events)
     {"run": play_run, "lab": play_lab, "training": play_training}[job.kind](job)
 
 

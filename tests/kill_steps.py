@@ -11,10 +11,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-_WRITES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
+WRITES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
+"""Python's audit events of what changes a folder."""
 
 
-def kill_at_first_step(folder: Path, spared: frozenset[str]) -> None:
+def kill_at_first_step(
+    folder: Path, spared: frozenset[str], events: tuple[str, ...] = WRITES
+) -> None:
     """Have this process kill itself at its first step that is not spared, and leave its name.
 
     Steps are files below the folder opened for writing, renamed or removed, folders made or
@@ -34,7 +37,7 @@ def kill_at_first_step(folder: Path, spared: frozenset[str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _WRITES and isinstance(arguments[0], str | bytes | os.PathLike):
+        if event in events and isinstance(arguments[0], str | bytes | os.PathLike):
             path = Path(os.fsdecode(arguments[0]))
             reading = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR)
             if path.is_relative_to(folder) and path.name != "steps" and not reading:

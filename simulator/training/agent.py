@@ -22,7 +22,7 @@ from simulator.clicks.calibration import (
 )
 from simulator.domain import Dataset, IntArray
 from simulator.engines.hub import revision_of
-from simulator.files import write_text
+from simulator.files import remove_leftovers, write_text
 from simulator.manifest import data_sha256
 from simulator.training.base_model import (
     half_precision,
@@ -85,6 +85,7 @@ def train_agent(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     check_folder(out)
+    remove_leftovers(out)
     prepared = Preparation.of(settings, data, split)
     base, log, stoppers = prepared.base, prepared.log, prepared.stoppers
     checkpoint = Checkpoint(out, prepared.digest())
