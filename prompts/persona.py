@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prompts.quoting import ShownItem
-
 _SHOWN_CATEGORIES = 9
 """Categories a side at most: those that tell most."""
 
@@ -44,9 +42,6 @@ class Persona:
             on the whole, strongest first.
         little_known: The same for the items that others meet least, in points.
         new: The same for the newest items; 0 where the catalogue knows no years.
-        taken: What the user took of what was shown lately, latest last; empty without no-clicks,
-            as a history then tells the same.
-        passed_over: What the user did not take.
         words: Free text, by a model or a person; one line, or "".
     """
 
@@ -57,8 +52,6 @@ class Persona:
     leanings: tuple[Leaning, ...]
     little_known: int
     new: int
-    taken: tuple[ShownItem, ...] = ()
-    passed_over: tuple[ShownItem, ...] = ()
     words: str = ""
 
     def __str__(self) -> str:
@@ -82,8 +75,6 @@ class Persona:
         more, less = (", ".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"More than others: {more or 'nothing'}. Less: {less or 'nothing'}."
         yield f"Little-known items {self.little_known:+d}, new ones {self.new:+d}."
-        yield from _listed("Taken lately:", self.taken)
-        yield from _listed("Passed over lately:", self.passed_over)
 
     def _chinese(self) -> Iterable[str]:
         rate = ""
@@ -94,9 +85,3 @@ class Persona:
         more, less = ("，".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"比其他人更喜欢：{more or '无'}。更不喜欢：{less or '无'}。"
         yield f"冷门物品{self.little_known:+d}，新物品{self.new:+d}。"
-        yield from _listed("最近选过：", self.taken)
-        yield from _listed("最近没选：", self.passed_over)
-
-
-def _listed(head: str, items: tuple[ShownItem, ...]) -> Iterable[str]:
-    return [head, *map(str, items)] if items else []

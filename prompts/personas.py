@@ -20,15 +20,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from prompts.persona import Leaning, Persona
-from prompts.quoting import CATEGORY_LENGTH, ShownItem, safe_text
+from prompts.quoting import CATEGORY_LENGTH, safe_text
 from simulator.domain import BoolArray, Catalogue, Dataset, FloatArray, IntArray
 from simulator.errors import DataError
 
 _DOUBT = 5.0
 """Items answered as others do that are added to what is known of a user, an item, a category."""
 _ROUND = np.array([0, *(digit * 10**power for power in range(7) for digit in (1, 2, 5))])
-_LATELY = 30
-"""Titles of a list at most."""
 _SHARE = 0.25
 """Of all that was shown, how much the little-known items make up at most, and the new ones."""
 
@@ -63,7 +61,6 @@ class Personas:
         self._statistics = cache(partial(_Statistics.of, data, rows))
         self._facts = cache(partial(_facts, data, rows, self._words))
         self._known: dict[int, Persona] = {}
-        self._items: dict[int, ShownItem] = {}
 
     def of(self, user: int) -> Persona:
         """A user as all known rows tell; one without any is like the others.
@@ -117,17 +114,8 @@ class Personas:
             leanings=tuple(Leaning(names[k], int(points[k])) for k in order if points[k]),
             little_known=int(points[-2]),
             new=int(points[-1]),
-            taken=self._titles(known.lately(own, True)),
-            passed_over=self._titles(known.lately(own, False)),
             words=self._words.get(user, ""),
         )
-
-    def _titles(self, items: IntArray) -> tuple[ShownItem, ...]:
-        """By their titles alone, as a long list needs it."""
-        for row in items.tolist():
-            if row not in self._items:
-                self._items[row] = ShownItem(self._data.catalogue.titles[row])
-        return tuple(self._items[row] for row in items.tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +127,6 @@ class _Statistics:
         time: Shape (n,).
         place: Of each of the source's rows among these, shape (n_source,); -1 for the others.
         ends: Where each user's rows begin and end, shape (n_users + 1,).
-        clicked: What the user did, shape (n,); None without no-clicks.
         expected: P(click) by what others did with the item, shape (n,); empty without no-clicks.
         surplus: What the user did above that, shape (n,); None without no-clicks.
         names: The categories.
@@ -151,7 +138,6 @@ class _Statistics:
     time: IntArray
     place: IntArray
     ends: IntArray
-    clicked: BoolArray | None
     expected: FloatArray
     surplus: FloatArray | None
     names: list[str]
@@ -169,7 +155,6 @@ class _Statistics:
         shown = np.bincount(item, minlength=data.n_items)
         expected: FloatArray = np.empty(0)
         surplus: FloatArray | None = None
-        clicked: BoolArray | None = None
         if data.log is not None:
             clicked = data.log.clicked[rows]
             expected = _others(item, clicked, shown)
@@ -180,7 +165,6 @@ class _Statistics:
             time=source.time[rows],
             place=place,
             ends=np.searchsorted(source.user[rows], np.arange(data.n_users + 1)),
-            clicked=clicked,
             expected=expected,
             surplus=surplus,
             names=names,
@@ -200,13 +184,6 @@ class _Statistics:
         if time is not None:
             end = start + int(np.searchsorted(self.time[start:end], time))
         return np.arange(start, end)
-
-    def lately(self, own: IntArray, taken: bool) -> IntArray:
-        """The last items of some rows that were taken, or were not, oldest first."""
-        if self.clicked is None:
-            return self.item[:0]
-        rows = own[self.clicked[own] == taken][-_LATELY:]
-        return np.asarray(self.item[rows])
 
     def points(self, own: IntArray) -> IntArray:
         """How a user differs in each kind of item, int64, shape (n_kinds,)."""

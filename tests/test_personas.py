@@ -178,6 +178,7 @@ def test_personas_are_told_in_either_language() -> None:
 def test_words_are_a_line_more() -> None:
     persona = Personas(over_time(), words={2: "Somebody who counts sheep."}).of(2)
     assert str(persona).splitlines()[-1] == "Somebody who counts sheep."
+    assert len(str(persona).splitlines()) == 4
 
 
 def test_a_user_that_there_is_not_is_named(small: Dataset) -> None:
@@ -196,29 +197,10 @@ def test_categories_are_data_and_never_instructions() -> None:
     )
     data = hand_made(ROWS, categories=[(name,) for name in hostile])
     for user in range(3):
-        text, head, _ = str(Personas(data).of(user)).partition("Taken lately:")
-        assert head
+        text = str(Personas(data).of(user))
         assert len(text.splitlines()) == 3
         assert not any(sign in text for sign in ("<|", "[INST]", "<s>", '"', "\x00", "\u202e"))
         assert len(text) < 600
-
-
-def test_what_was_taken_and_passed_over_lately_is_told() -> None:
-    data = over_time()
-    assert data.log is not None
-    persona = Personas(data).of(2)
-    rows = np.flatnonzero(data.log.user == 2)
-    rows = rows[np.argsort(data.log.time[rows], kind="stable")]
-    for told, clicked in ((persona.taken, True), (persona.passed_over, False)):
-        items = data.log.item[rows[data.log.clicked[rows] == clicked]][-30:]
-        assert [one.title for one in told] == [data.catalogue.titles[item] for item in items]
-        assert not any(one.categories for one in told)
-    many = hand_made([(0, k % 5, True) for k in range(70)])
-    assert len(Personas(many).of(0).taken) == 30
-    assert not Personas(many).of(0).passed_over
-    assert "Passed over lately" not in str(Personas(many).of(0))
-    # Without no-clicks the history tells all there is.
-    assert not Personas(replace(data, log=None)).of(2).taken
 
 
 def test_a_persona_shows_the_strongest_nine_a_side() -> None:

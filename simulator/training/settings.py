@@ -276,7 +276,7 @@ def recipe(base: str = SCRATCH) -> TrainingSettings:
     return replace(
         common,
         epochs=6.0,
-        window=(60, 30),
+        window=(100, 50),
         bare_history=True,
         batch_decisions=384,
         batch_tokens=32_768,
