@@ -104,7 +104,9 @@ class Run:
         manifest = log.manifest()
         rounds = log.finished_rounds()
         if not rounds:
-            raise RunError(f"{path}: no round is finished yet (state/ holds none); run it again to go on.")
+            raise RunError(
+                f"{path}: no round is finished yet (state/ holds none); run it again to go on."
+            )
         return cls(
             manifest=manifest,
             episodes=log.episodes(),
