@@ -57,7 +57,7 @@ def test_a_prompt_is_begun_edited_compared_and_judged(command: Command, tmp_path
 
     code, out, _ = command("prompts", "board")
     assert code == 0
-    assert out.index("mine v1") < out.index("movies/click-en v1")
+    assert out.index("mine v1") < out.index("movies/click-en v2")
 
 
 def test_settings_are_multiplied(command: Command) -> None:
