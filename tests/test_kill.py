@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux"),
 ]
 
-AT_RANDOM = int(os.environ.get("NUDGESIM_KILLS", "110"))
+AT_RANDOM = int(os.environ.get("NUDGESIM_KILLS", "125"))
 STEPS = {"run": 50, "lab": 20, "training": 8}
 """At least so many kills before a step."""
 
