@@ -118,7 +118,9 @@ def train_agent(
     write_text(out / TEMPLATE, main.template.text)
     if seen is not None and log.offset is None:
         calibration = Platt.fit(seen.probability, seen.clicked)
-        fitted = FittedCalibration(calibration, _origin(log, seen, main.template, out))
+        fitted = FittedCalibration(
+            calibration, _origin(log, seen, main.template, out, personas=settings.personas)
+        )
         save_calibration(out / CALIBRATION, fitted)
     report = _report(prepared, reader, outcome, seen)
     write_text(out / "README.md", model_card(report))
@@ -127,7 +129,9 @@ def train_agent(
     return report
 
 
-def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Origin:
+def _origin(
+    log: TrainingLog, seen: Look, template: Template, out: Path, *, personas: bool
+) -> Origin:
     static = template.render_static()
     return Origin(
         data=log.data.name,
@@ -143,6 +147,7 @@ def _origin(log: TrainingLog, seen: Look, template: Template, out: Path) -> Orig
             template_sha256=template.sha256,
             examples=0,
             static_sha256=hashlib.sha256(static.encode()).hexdigest(),
+            personas=personas,
         ),
     )
 

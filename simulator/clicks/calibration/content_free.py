@@ -17,8 +17,9 @@ from simulator.domain import FloatArray
 from simulator.errors import EngineError
 from simulator.interfaces import LabelProbabilities, Prompt
 
-NOTHING = ("N/A", "[MASK]", UNTITLED)
-"""Titles that say nothing; the last is what a prompt shows for an empty one."""
+NOTHING = ("N/A", "MASK", UNTITLED)
+"""Titles that say nothing; the second stands for "[MASK]", which would be a special token, and the
+last is what a prompt shows for an empty one."""
 
 Ask: TypeAlias = Callable[[Sequence[Prompt]], LabelProbabilities]
 """The uncalibrated answers of a model, one a prompt, the click's label first."""
