@@ -14,10 +14,12 @@ PACKAGES = (
     "simulator.experiment",
     "simulator.lab",
     "simulator.testing",
+    "simulator.training",
     "prompts",
     "recommender",
     "recommender.embeddings",
     "evals",
+    "evals.audit",
     "evals.probes",
     "evals.report",
 )
