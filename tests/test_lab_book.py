@@ -50,7 +50,7 @@ def test_a_board_holds_what_was_found(data: Dataset, tmp_path: Path) -> None:
     best = board.iloc[0]
     assert (best["prompt"], best["version"], best["variant"]) == (
         "movies/click-en",
-        1,
+        2,
         "newest first",
     )
     assert best["template_sha256"] == list(found.variants.values())[1].template.sha256
@@ -218,7 +218,7 @@ def test_a_board_is_exported_in_each_kind(data: Dataset, tmp_path: Path) -> None
     read = pd.read_csv(tmp_path / "board.csv", index_col="number")
     np.testing.assert_allclose(read["log_loss"], board["log_loss"])
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "board.parquet"), board)
-    assert "| #1 | movies/click-en v1 | as is |" in (tmp_path / "board.md").read_text("utf-8")
-    assert r"\#1 & movies/click-en v1 & as is" in (tmp_path / "board.tex").read_text("utf-8")
+    assert "| #1 | movies/click-en v2 | as is |" in (tmp_path / "board.md").read_text("utf-8")
+    assert r"\#1 & movies/click-en v2 & as is" in (tmp_path / "board.tex").read_text("utf-8")
     with pytest.raises(UnknownNameError, match=r"kind of file '.xlsx'"):
         write_board(board, [table], tmp_path / "board.xlsx")

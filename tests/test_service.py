@@ -154,7 +154,7 @@ def test_probes_name_the_agent(shared_client):
     assert (alive.status_code, ready.status_code) == (200, 200)
     assert ready.json() == {
         "status": "ready",
-        "agent": "agent(scripted, movies/click-en v1, sample)",
+        "agent": "agent(scripted, movies/click-en v2, sample)",
     }
 
 
