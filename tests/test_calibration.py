@@ -115,8 +115,7 @@ def test_content_free_calibration_cancels_a_label_bias() -> None:
     asked = engine.prompts[:]
     assert len(asked) == 3
     assert all(
-        text.count(title) == 2
-        for text, title in zip(asked, ("N/A", "MASK", UNTITLED), strict=True)
+        text.count(title) == 2 for text, title in zip(asked, ("N/A", "MASK", UNTITLED), strict=True)
     )
     agent = AgentClicks(engine, TEMPLATE, calibration=fitted)
     clicks = agent.click([["Film 9"]] * 2, ["Film 1", "Film 2"])
