@@ -39,7 +39,7 @@ def view_of(preference: np.ndarray, seen: list[list[int]], *, target: int = 2) -
     )
 
 
-@pytest.mark.parametrize("method", METHODS, ids=repr)
+@pytest.mark.parametrize("method", METHODS, ids=lambda one: type(one).__name__)
 def test_a_user_who_has_seen_everything_is_named(method: IPG) -> None:
     view = view_of(WORLD.user, [[0], [0, 1, 2, 3]])
     with pytest.raises(ConfigError, match=r"User 1 has seen all 4 items by round 3.*fewer rounds"):
@@ -51,7 +51,7 @@ def test_arousal_of_a_user_who_has_seen_everything_is_refused_too() -> None:
         Arousal(WORLD).kept_weight(view_of(WORLD.user, [[0], [0, 1, 2, 3]]))
 
 
-@pytest.mark.parametrize("method", METHODS[:3], ids=repr)
+@pytest.mark.parametrize("method", METHODS[:3], ids=lambda one: type(one).__name__)
 def test_a_user_without_direction_is_led_straight_to_the_target(method: IPG) -> None:
     # All products are 0 and so all likings one half: the nudges 0, .8, 1, 0 alone decide. (The
     # shared intention, prototype 0 for user and items 0 and 3, cannot lift a nudge of 0.)
