@@ -16,8 +16,9 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 demo: setup
 	$(BIN)/nudgesim demo
 
+# Two at a time: most tests wait for one core, and a model in each of more would fill the memory.
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from misbehaving_server import FakeServer, engines_at, fake_servers
 from small_world import small_vectors, small_world
 
 from simulator.cli import main
+from simulator.cli.console import console, errors
 from simulator.data import dataset_spec, load_dataset
 from simulator.domain import Dataset, Vectors
 from simulator.engines import OpenAIServerEngine
@@ -79,6 +80,9 @@ def command(
     """Run `nudgesim ...` in this process, with a cache of its own: (exit code, output, errors)."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    # A console keeps the width of the test in which it was first imported.
+    for stream in (console, errors):
+        monkeypatch.setattr(stream, "_width", None)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["nudgesim", *arguments])
@@ -87,8 +91,8 @@ def command(
             main()
         except SystemExit as end:
             code = end.code or 0
-        out, errors = capsys.readouterr()
+        out, told = capsys.readouterr()
         assert isinstance(code, int)
-        return code, out, errors
+        return code, out, told
 
     return run

@@ -71,6 +71,14 @@ def test_runs_of_other_data_do_not_join_click_models() -> None:
         assert not told  # nothing has been asked or trained
 
 
+_PLAIN: dict[str, object] = {
+    **dict.fromkeys(("draw", "probability", "kept_weight", "similarity"), 0.5),
+    **dict.fromkeys(("clicked", "known"), False),
+    **dict.fromkeys(("source", "failure", "reason", "title"), ""),
+}
+"""Values of columns that hold no whole numbers."""
+
+
 @pytest.mark.parametrize(
     ("file", "says"),
     [
@@ -94,7 +102,8 @@ def test_a_damaged_run_is_refused_by_file(
         "episodes.parquet": EPISODE_COLUMNS,
     }
     for name, kept in columns.items():
-        pd.DataFrame({column: [0] for column in kept}).to_parquet(folder / name)
+        values = {column: [_PLAIN.get(column, 0)] for column in kept}
+        pd.DataFrame(values).to_parquet(folder / name)
     if says == "missing or damaged":
         (folder / file).write_bytes(b"PAR1 cut off")
     else:

@@ -112,7 +112,7 @@ def test_parts_and_probabilities_are_those_of_the_click_agent(
 def test_a_fault_is_told_with_its_place_and_goes(page: Page) -> None:
     write(page, "Recommended: {{ item }}", "Recommended: {{ itm }}")
     status = page.locator("#status.fault")
-    expect(status).to_contain_text(f"{SHIPPED}.j2, line 34, column 17")
+    expect(status).to_contain_text(f"{SHIPPED}.j2, line 37, column 17")
     expect(status).to_contain_text("Did you mean 'item'? It has: item, labels.")
     assert page.inner_text(".line.fault .mark") == "itm"
     expect(page.locator("#text")).to_have_attribute("aria-invalid", "true")
@@ -122,13 +122,13 @@ def test_a_fault_is_told_with_its_place_and_goes(page: Page) -> None:
     page.keyboard.press("Delete")
     page.keyboard.type("e")
     expect(page.locator("#status.fault")).to_have_count(0)
-    assert "{{ item }}" in page.input_value("#text").split("\n")[33]
+    assert "{{ item }}" in page.input_value("#text").split("\n")[36]
 
 
 def test_an_endless_draft_holds_nobody_up(page: Page) -> None:
     forever = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     write(page, "Answer:\n{% endblock", f"Answer:{forever}\n{{% endblock")
-    expect(page.locator("#status.fault")).to_contain_text("takes longer", timeout=15_000)
+    expect(page.locator("#status.fault")).to_contain_text("more time or memory", timeout=15_000)
     write(page, forever, "")
     expect(page.locator("#status.fault")).to_have_count(0, timeout=15_000)
 

@@ -59,7 +59,7 @@ class Outcome:
         seconds: Of all sittings.
         click_loss: Of each step, in nats.
         best_step: The step whose weights were kept.
-        decisions: How many the network learnt from, repetitions counted.
+        decisions: Logged ones that the network learnt from, repetitions counted.
         tokens: How many went through the network, padding left out.
         too_long: Decisions left out because they do not fit into the model's window.
     """
@@ -193,7 +193,7 @@ class Trainer:
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         now = self._now
-        now.decisions += sum(len(one.clicked) for one in batch)
+        now.decisions += sum(int((one.rows >= 0).sum()) for one in batch)
         now.too_long += sum(one.too_long for one in batch)
         return click_loss, mass
 
