@@ -23,14 +23,14 @@ import pandas as pd
 import torch
 
 from evals.judging import judge
-from prompts import load_template
+from prompts import Personas, load_template
 from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import load_calibration
 from simulator.data import load_dataset
 from simulator.domain import Dataset, IntArray
 from simulator.engines.transformers_local import TransformersEngine
 from simulator.experiment.labelled import labelled_exposures
-from simulator.experiment.split import split_log, users_split
+from simulator.experiment.split import known_before, split_log, users_split
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
 from simulator.training import LoraSettings, TrainingSettings, recipe, train_agent
@@ -126,9 +126,12 @@ def _judged(data: Dataset, folder: Path, most: int) -> dict[str, float]:
     engine = TransformersEngine(folder)
     template = load_template(folder / "template.j2")
     fitted = load_calibration(folder / "calibration.json")
+    personas = Personas(data, known_before(data, split.judging))
     models: dict[str, ClickModel] = {
-        "calibrated": AgentClicks(engine, template, calibration=fitted.calibration),
-        "raw": AgentClicks(engine, template),
+        "calibrated": AgentClicks(
+            engine, template, personas=personas, calibration=fitted.calibration
+        ),
+        "raw": AgentClicks(engine, template, personas=personas),
     }
     judged = judge(models, labelled_exposures(data, rows, split.early))
     engine.close()
