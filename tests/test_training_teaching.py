@@ -171,6 +171,17 @@ def test_title_tokens_start_from_what_the_teacher_knows(world):
     assert gap[:7].max() > 1.5 > gap[7:].max()
 
 
+def test_the_recipe_prepares_a_log_without_no_clicks(world):
+    settings = replace(recipe(), network=NetworkSettings(vocabulary=800), stop_share=0.2)
+    bare = replace(world, log=None)
+    prepared = Preparation.of(settings, bare, (LEARNERS, np.arange(30, N_USERS)))
+    assert prepared.log.no_clicks == "drawn items"
+    assert not prepared.taught
+    told = [lesson for lesson in next(prepared.plan.batches()) if lesson.persona.known]
+    assert told
+    assert all(lesson.persona.click_rate is None for lesson in told)
+
+
 def test_unknown_titles_are_nobodys(world):
     wording = _plan(world, shuffled=0.0)[1]
     lesson = next(lessons(world, LEARNERS, window=WINDOW))

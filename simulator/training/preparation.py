@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,9 @@ class Preparation:
             begin_titles(base, data.catalogue, teacher.item_features())
         if settings.base == SCRATCH and settings.personas:
             begin_points(base)
+        if log.offset is not None:
+            # Personas know interactions there, and no part of a log that was drawn.
+            settings = replace(settings, variety=replace(settings.variety, shuffled=0.0))
         plan = LessonPlan(
             wordings, log.data, learners, settings, personas=personas, teacher=teacher
         )

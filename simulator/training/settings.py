@@ -76,7 +76,8 @@ class Variety:
 
     Attributes:
         shuffled: Share of the lessons in which a random part of a user's log plays the past, and
-            another what is asked about. A user has few moments, and many such parts.
+            another what is asked about. A user has few moments, and many such parts. None where
+            no-clicks are drawn.
         examples: Share of the batches whose static part shows few-shot examples: the shipped ones
             in every other such batch, else some out of the training users' log.
         short_history: Share of the histories cut to a random stretch of the window.
