@@ -16,9 +16,13 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 demo: setup
 	$(BIN)/nudgesim demo
 
-# Two at a time: most tests wait for one core, and a model in each of more would fill the memory.
+# Two at a time, as most tests keep one core busy; those that kill processes, or fill a machine with
+# them, run alone.
+ALONE := $(addprefix tests/test_,kill.py cluster.py soak.py faults.py stopping.py run_lock.py \
+    full_disk.py engine_vllm.py engine_vllm_server.py)
 test: setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest -q $(ALONE)
 
 check: setup
 	$(BIN)/ruff check .
