@@ -27,7 +27,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +44,6 @@ vocabulary, which was not made for these films."""
 _PLAIN_DECISIONS = 12
 _CACHE_BYTES = 2 * 2**30
 """As much as our engine takes on a CPU."""
-_MATRIX = 8_192
 
 Answer = dict[str, Any]
 
@@ -169,7 +167,11 @@ def _rate(answer: Answer) -> float:
 
 def _floor(model: Path, found: Mapping[str, Answer]) -> dict[str, str]:
     """The rate at which the matrix products alone could be done, for each of our contenders."""
-    operations = _matrix_rate()
+    import torch
+
+    from evals.benchmarks.matrix_rate import matrix_rate
+
+    operations = matrix_rate("cuda" if torch.cuda.is_available() else "cpu", torch.bfloat16)
     lines = {"matrix": f"matrix products {operations / 1e12:,.2f} T operations/s in bfloat16"}
     for name, answer in found.items():
         needed = 2 * layer_parameters(model) * answer["recomputed"] / answer["decisions"]
@@ -178,21 +180,6 @@ def _floor(model: Path, found: Mapping[str, Answer]) -> dict[str, str]:
             f"floor of {name}: {floor:,.0f} decisions/s; reached {_rate(answer) / floor:.1%}"
         )
     return lines
-
-
-def _matrix_rate() -> float:
-    """Operations a second in a large bfloat16 product, the best of five."""
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    size = _MATRIX if device == "cuda" else _MATRIX // 8
-    left, right = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        (left @ right)[0, 0].item()
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
 
+from evals.benchmarks.matrix_rate import matrix_rate
 from simulator.data import load_dataset
 from simulator.experiment.split import users_split
 from simulator.training import LoraSettings, TrainingSettings, recipe
@@ -27,8 +27,6 @@ from simulator.training.base_model import half_precision
 from simulator.training.preparation import Preparation
 from simulator.training.reading import Reader
 from simulator.training.trainer import Progress, Trainer
-
-_MATRIX = {"cpu": 1_024, "cuda": 8_192}
 
 
 class _TimeIsUp(Exception):
@@ -116,21 +114,9 @@ def _floor(reader: Reader, measured: _Measured) -> float:
     outside = {*network.get_input_embeddings().parameters()}
     outside |= {*network.get_output_embeddings().parameters()}
     layers = sum(weight.numel() for weight in network.parameters() if weight not in outside)
-    needed = 6 * layers * measured.tokens / _matrix_rate(reader)
+    rate = matrix_rate(reader.device.type, half_precision(reader.device) or torch.float32)
+    needed = 6 * layers * measured.tokens / rate
     return float(needed / measured.seconds)
-
-
-def _matrix_rate(reader: Reader) -> float:
-    """Operations a second in a large product of the precision in use, the best of five."""
-    size = _MATRIX[reader.device.type]
-    precision = half_precision(reader.device) or torch.float32
-    left, right = torch.randn(2, size, size, device=reader.device, dtype=precision)
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        (left @ right)[0, 0].item()
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
 
 
 if __name__ == "__main__":
