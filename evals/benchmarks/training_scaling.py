@@ -28,6 +28,7 @@ from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import load_calibration
 from simulator.data import load_dataset
 from simulator.domain import Dataset, IntArray
+from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.engines.transformers_local import TransformersEngine
 from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.split import known_before, split_log, users_split
@@ -63,7 +64,7 @@ def main() -> None:
     rows = []
     for cell in _cells(asked):
         folder = asked.out / cell.folder
-        if not (folder / "training.json").exists():
+        if not (folder / REPORT).exists():
             size = round(len(training) * cell.share)
             users = training[sample_rows(0, "scaling", len(training), size)]
             print(f"training {cell.folder} on {len(users)} users", flush=True)
@@ -105,7 +106,7 @@ def _cells(asked: argparse.Namespace) -> Iterator[_Cell]:
 
 
 def _facts(cell: _Cell, folder: Path) -> dict[str, object]:
-    report = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     return {
         "agent": cell.name,
         "parameters": report["parameters"],
@@ -124,8 +125,8 @@ def _judged(data: Dataset, folder: Path, most: int) -> dict[str, float]:
     )
     assert data.log is not None
     engine = TransformersEngine(folder)
-    template = load_template(folder / "template.j2")
-    fitted = load_calibration(folder / "calibration.json")
+    template = load_template(folder / TEMPLATE)
+    fitted = load_calibration(folder / CALIBRATION)
     personas = Personas(data, known_before(data, split.judging))
     models: dict[str, ClickModel] = {
         "calibrated": AgentClicks(

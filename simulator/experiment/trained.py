@@ -11,10 +11,9 @@ from prompts import Template, load_template, template_names
 from simulator.clicks.calibration import load_calibration
 from simulator.config import AgentConfig
 from simulator.engines.hub import revision_of
+from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.errors import DataError
 from simulator.experiment.world import Say
-
-_TEMPLATE, _CALIBRATION, _REPORT = "template.j2", "calibration.json", "training.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,8 @@ class TrainedFolder:
             DataError: If the folder's report of the training cannot be read.
         """
         folder = Path(model).expanduser()
-        report = folder / _REPORT
-        if not (report.is_file() and (folder / _TEMPLATE).is_file()):
+        report = folder / REPORT
+        if not (report.is_file() and (folder / TEMPLATE).is_file()):
             return None
         try:
             settings = json.loads(report.read_text(encoding="utf-8"))["settings"]
@@ -53,10 +52,10 @@ class TrainedFolder:
                 "delete the file and name template, examples and calibration yourself.",
                 path=report,
             ) from error
-        calibration = folder / _CALIBRATION
+        calibration = folder / CALIBRATION
         return cls(
             folder,
-            folder / _TEMPLATE,
+            folder / TEMPLATE,
             personas,
             calibration if calibration.is_file() else None,
         )

@@ -22,6 +22,7 @@ from simulator.clicks.calibration import (
 )
 from simulator.domain import Dataset, IntArray
 from simulator.engines.hub import revision_of
+from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.files import remove_leftovers, write_text
 from simulator.manifest import data_sha256
 from simulator.training.base_model import (
@@ -30,7 +31,6 @@ from simulator.training.base_model import (
 )
 from simulator.training.checkpoint import Checkpoint
 from simulator.training.checks import (
-    REPORT,
     check_folder,
     memory_errors,
 )
@@ -43,10 +43,6 @@ from simulator.training.report import TrainingReport
 from simulator.training.settings import TrainingSettings
 from simulator.training.through_trl import train_through_trl
 from simulator.training.trainer import Outcome, Progress, Trainer
-
-CALIBRATION = "calibration.json"
-"""The name of the calibration's file beside a trained model."""
-TEMPLATE = "template.j2"
 
 
 def train_agent(

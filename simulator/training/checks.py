@@ -11,12 +11,10 @@ import torch
 
 from simulator.data import split_users
 from simulator.domain import Dataset, IntArray
+from simulator.engines.trained_files import REPORT
 from simulator.errors import ConfigError, DataError, EngineError
 from simulator.training.checkpoint import NAME as CHECKPOINT
 from simulator.training.settings import TrainingSettings
-
-REPORT = "training.json"
-"""The name of the report's file beside a trained model."""
 
 
 def training_users(data: Dataset, split: tuple[IntArray, IntArray]) -> IntArray:

@@ -62,7 +62,9 @@ class LessonPlan:
         self._teacher = teacher
         history = wordings[0].template.history
         self._window = history.window, history.drop
-        self._shuffled = ShuffledPasts(dataset, users, self._window)
+        self._shuffled = None
+        if settings.variety.shuffled:
+            self._shuffled = ShuffledPasts(dataset, users, self._window)
         self._wordings = wordings
         self._dataset = dataset
         self._users = users
@@ -181,7 +183,7 @@ class LessonPlan:
     def _with_past(self, lesson: Lesson, rng: np.random.Generator) -> Lesson:
         """The lesson, or one of the same user on a shuffled past; with the persona of its past."""
         shuffled = None
-        if rng.random() < self._settings.variety.shuffled:
+        if rng.random() < self._settings.variety.shuffled and self._shuffled is not None:
             shuffled = self._shuffled.lesson(lesson.user, rng)
         if self._personas is None:
             return lesson if shuffled is None else shuffled[0]

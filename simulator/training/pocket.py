@@ -14,10 +14,10 @@ from simulator.data.demo import DemoSplit, demo_split, true_click_probability
 from simulator.domain import Dataset
 from simulator.engines.hub import load_causal_model, load_encoder
 from simulator.engines.models import resolve_model
+from simulator.engines.trained_files import REPORT
 from simulator.errors import DataError
 from simulator.files import write_text
 from simulator.training.agent import train_agent
-from simulator.training.checks import REPORT
 from simulator.training.evaluation import Quality, predict, share_of_the_way
 from simulator.training.pocket_card import pocket_card
 from simulator.training.reading import Reader
