@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,10 +35,14 @@ def cluster():
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    # A node takes SIGTERM for itself and keeps it when it is gone; the next test that raises one
+    # would end all tests.
+    on_terminate = signal.getsignal(signal.SIGTERM)
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     started.add_node(num_cpus=1)
     yield started
     started.shutdown()
+    signal.signal(signal.SIGTERM, on_terminate)
 
 
 @pytest.fixture(scope="module")
