@@ -16,13 +16,9 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 demo: setup
 	$(BIN)/nudgesim demo
 
-# Two at a time, as most tests keep one core busy; those that kill processes, or fill a machine with
-# them, run alone.
-ALONE := $(addprefix tests/test_,kill.py cluster.py soak.py faults.py stopping.py run_lock.py \
-    full_disk.py engine_vllm.py engine_vllm_server.py)
+# Two files at a time: most tests keep one core busy.
 test: setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest -q $(ALONE)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
