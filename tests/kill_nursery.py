@@ -90,6 +90,8 @@ def serve() -> None:
     """Fork for each job, then wait for the test's word and tell how the child ended."""
     # What comes before a child is ready for it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, GENTLE)
+    # Whoever started the tests in the background had SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in sys.stdin:
         asked = json.loads(line)
         job = asked if isinstance(asked, list) else Job(**asked)
