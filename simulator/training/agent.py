@@ -22,9 +22,11 @@ from simulator.clicks.calibration import (
 )
 from simulator.domain import Dataset, IntArray
 from simulator.engines.hub import revision_of
-from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
+from simulator.engines.trained_files import CALIBRATION, GROUPS, REPORT, TEMPLATE
+from simulator.errors import DataError
 from simulator.files import remove_leftovers, write_text
 from simulator.manifest import data_sha256
+from simulator.run_lock import only_writer
 from simulator.training.base_model import (
     half_precision,
     save_model,
@@ -34,6 +36,7 @@ from simulator.training.checks import (
     check_folder,
     memory_errors,
 )
+from simulator.training.evaluation import Quality
 from simulator.training.looking import Asking, Look
 from simulator.training.model_card import model_card
 from simulator.training.negatives import TrainingLog
@@ -77,7 +80,20 @@ def train_agent(
         DataError: If the log of the training users has clicks only, or no-clicks only.
         EngineError: If the base cannot be loaded, or memory does not suffice.
         LabelError: If the template's labels are not single tokens of the base.
+        RunError: If another process or thread is training into `out`.
     """
+    with only_writer(out):
+        return _train(settings, data, out, split, say, progress)
+
+
+def _train(
+    settings: TrainingSettings,
+    data: Dataset,
+    out: Path,
+    split: tuple[IntArray, IntArray],
+    say: Callable[[str], None],
+    progress: Callable[[Progress], None] | None,
+) -> TrainingReport:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     check_folder(out)
@@ -112,17 +128,28 @@ def train_agent(
         # What is written is looked at: rounded, merged and loaded as an engine loads it.
         seen = ask.written(out, base.network.device) if len(stoppers) else None
     write_text(out / TEMPLATE, main.template.text)
+    if prepared.personas is not None and prepared.personas.groups is not None:
+        prepared.personas.groups.save(out / GROUPS)
+    calibrated = None
     if seen is not None and log.offset is None:
-        calibration = Platt.fit(seen.probability, seen.clicked)
-        fitted = FittedCalibration(
-            calibration, _origin(log, seen, main.template, out, personas=settings.personas)
-        )
-        save_calibration(out / CALIBRATION, fitted)
-    report = _report(prepared, reader, outcome, seen)
+        try:
+            calibration, calibrated = _calibration(seen, settings.seed)
+        except DataError as error:
+            # A model that was trained for hours is worth having without one.
+            say(f"not calibrated by the users kept out: {error}")
+        else:
+            origin = _origin(log, seen, main.template, out, personas=settings.personas)
+            save_calibration(out / CALIBRATION, FittedCalibration(calibration, origin))
+    report = _report(prepared, reader, outcome, seen, calibrated)
     write_text(out / "README.md", model_card(report))
     write_text(out / REPORT, json.dumps(asdict(report), indent=2) + "\n")
     checkpoint.remove()
     return report
+
+
+def _calibration(seen: Look, seed: int) -> tuple[Platt, Quality]:
+    """Fitted to all users kept out; and how good each is by one that is fitted to the others."""
+    return Platt.fit(seen.probability, seen.clicked), seen.cross_calibrated(seed)
 
 
 def _origin(
@@ -149,12 +176,15 @@ def _origin(
 
 
 def _report(
-    prepared: Preparation, reader: Reader, outcome: Outcome, seen: Look | None
+    prepared: Preparation,
+    reader: Reader,
+    outcome: Outcome,
+    seen: Look | None,
+    calibrated: Quality | None,
 ) -> TrainingReport:
     settings, log, base = prepared.settings, prepared.log, prepared.base
     assert log.data.log is not None
     rows = int(np.isin(log.data.log.user, prepared.learners).sum())
-    drawn = log.offset is not None
     asked = outcome.decisions + outcome.too_long
     return TrainingReport(
         settings=settings,
@@ -168,7 +198,7 @@ def _report(
         decisions=rows,
         stop_users=len(prepared.stoppers),
         stop=None if seen is None else seen.quality,
-        calibrated=None if seen is None or drawn else seen.cross_calibrated(settings.seed),
+        calibrated=calibrated,
         smallest_mass=None if seen is None else float(seen.mass.min()),
         parameters=base.parameters,
         steps=outcome.steps,
