@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -62,6 +64,9 @@ def replicas(folder, tmp_path_factory):
             server.terminate()
         for _, server, _ in started:
             server.wait(timeout=30)
+            # Its engine process has been seen to stay behind.
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,7 @@ def serve(folder: Path, log: Path) -> tuple[str, subprocess.Popen, Path]:
             env={**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "0", "VLLM_NO_USAGE_STATS": "1"},
             stdout=lines,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     return f"http://127.0.0.1:{port}", server, log
 
