@@ -1,4 +1,4 @@
-"""One process at a time writes a run directory."""
+"""One process at a time writes a run directory, or trains a model into a folder."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from simulator.errors import RunError
 from simulator.files import not_written
 
 LOCK = ".lock"
-"""In the run directory while a run is played there; a killed run leaves it behind, and that bars
-nobody: the lock is the operating system's, and dies with its process."""
+"""In the folder while it is written; a killed process leaves it behind, and that bars nobody: the
+lock is the operating system's, and dies with its process."""
 
 _CANNOT_LOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _ATTEMPTS = 100
@@ -32,14 +32,14 @@ are told apart here. The process is noted, since a fork inherits this table and 
 
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
-    """Let nobody else write a run directory meanwhile.
+    """Let nobody else write a run directory, or a model's folder, meanwhile.
 
     The lock is one of `fcntl`'s on a file in the directory: it goes with the process, however that
     ends, a forked child (an engine's, say) cannot hold it on, and network disks know it. A thread
     that holds it may take it again.
 
     Args:
-        path: The run directory; made where it is missing, and taken away if nothing comes into it.
+        path: The folder; made where it is missing, and taken away if nothing comes into it.
 
     Raises:
         RunError: If another process or thread is at it.
@@ -105,7 +105,7 @@ def _lock(path: Path, descriptor: int) -> bool:
             raise not_written(path, error) from error
         warnings.warn(
             f"{path} lies on a disk without locks ({error.strerror}): see to it that no other run "
-            "is played there.",
+            "or training writes there.",
             stacklevel=5,
         )
         return True
@@ -139,6 +139,6 @@ def _signature(descriptor: int) -> str:
 
 def _refusal(path: Path, holder: str) -> str:
     return (
-        f"{path} is being written by {holder}. Wait for that run to end, or stop it: then the same "
-        "command goes on with it. Or choose another --out. Nothing was changed here."
+        f"{path} is being written by {holder}. Wait for it to end, or stop it: then the same "
+        "command goes on. Or choose another --out. Nothing was changed here."
     )

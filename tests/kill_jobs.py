@@ -78,9 +78,12 @@ def play(job: Job | list[str]) -> None:
         command(job)
         return
     if job.spared is not None:
-        # A training is long: what it is about to open it has not written yet.
-        events = ("os.rename", "os.remove") if job.kind == "training" else WRITES
-        kill_at_first_step(Path(job.folder), frozenset(job.spared), events)
+        spared, events = frozenset(job.spared), WRITES
+        if job.kind == "training":
+            # It is long: what it is about to open it has not written yet. When it lets go of its
+            # folder it is over, and a repetition is refused.
+            spared, events = spared | {"os.remove run/.lock after 0"}, ("os.rename", "os.remove")
+        kill_at_first_step(Path(job.folder), spared, events)
     {"run": play_run, "lab": play_lab, "training": play_training}[job.kind](job)
 
 

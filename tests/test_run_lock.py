@@ -18,6 +18,7 @@ import pytest
 
 from recommender import RandomItems
 from simulator.clicks import DistributionClicks
+from simulator.data import split_users
 from simulator.domain import Clicks, Dataset, Exposures, Vectors
 from simulator.errors import NotWrittenError, RunError
 from simulator.run_lock import LOCK, only_writer
@@ -206,6 +207,16 @@ def test_a_disk_without_locks_is_played_on_with_a_warning(
     with pytest.warns(UserWarning, match="without locks .*no other run"), only_writer(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_keeps_to_it_too(data: Dataset, tmp_path: Path) -> None:
+    from simulator.training import TrainingSettings, train_agent
+
+    with (
+        holder(tmp_path) as process,
+        pytest.raises(RunError, match=f"written by process {process.pid} on"),
+    ):
+        train_agent(TrainingSettings(), data, tmp_path, split=split_users(30, seed=0))
 
 
 class Meddling:

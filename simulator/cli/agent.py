@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import console, say, show_judgement, steps_bar
+from simulator.run_lock import only_writer
 
 if TYPE_CHECKING:
     from simulator.training import Progress
@@ -173,50 +174,54 @@ def train(
     chosen = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     chosen |= {"batch_tokens": batch_tokens}
     given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    dataset = load_dataset(data)
-    with steps_bar("training") as advance:
+    # Before anything is loaded, so that a second training is refused at once.
+    with only_writer(out):
+        dataset = load_dataset(data)
+        with steps_bar("training") as advance:
 
-        def progress(now: Progress) -> None:
-            seen = "" if now.quality is None else f", AUC {now.quality.auc:.3f}"
-            advance(now.step, now.steps, f"loss {now.click_loss:.3f}{seen}")
+            def progress(now: Progress) -> None:
+                seen = "" if now.quality is None else f", AUC {now.quality.auc:.3f}"
+                advance(now.step, now.steps, f"loss {now.click_loss:.3f}{seen}")
 
-        if base is None and data == "demo":
-            settings = replace(POCKET, **given)
-            pocket = train_pocket(dataset, out, settings, say=say, progress=progress)
-            held_out, truth = pocket.held_out, pocket.truth
-            line = (
-                f"On held-out users its AUC is {held_out.auc:.3f}, where the true probabilities "
-                f"reach {truth.auc:.3f}: {pocket.share:.0%} of the way from 0.5."
-            )
-        else:
-            usual = recipe(base or SCRATCH)
-            settings = replace(
-                usual,
-                lora=LoraSettings(rank, 2 * rank) if lora else None,
-                loss=loss,  # type: ignore[arg-type]  # the settings check it
-                templates=(template,),
-                window=window or usual.window,
-                personas=personas,
-                teacher=usual.teacher if teacher else None,
-                variety=replace(usual.variety, unknown_titles=unknown_titles),
-                negatives=NegativeSettings(click_rate=click_rate),
-                network=replace(
-                    usual.network,
-                    hidden=hidden,
-                    layers=layers,
-                    feed_forward=2 * hidden,
-                    whole_titles=title_tokens,
-                ),
-                **given,
-            )
-            split = users_split(dataset)
-            report = train_agent(settings, dataset, out, split=split, say=say, progress=progress)
-            line = (
-                ""
-                if report.stop is None
-                else (
-                    f"On {report.stop_users:,} users kept out of training its AUC is "
-                    f"{report.stop.auc:.3f} and its log-loss {report.stop.log_loss:.3f}."
+            if base is None and data == "demo":
+                settings = replace(POCKET, **given)
+                pocket = train_pocket(dataset, out, settings, say=say, progress=progress)
+                held_out, truth = pocket.held_out, pocket.truth
+                line = (
+                    f"On held-out users its AUC is {held_out.auc:.3f}, where the true "
+                    f"probabilities reach {truth.auc:.3f}: {pocket.share:.0%} of the way from 0.5."
                 )
-            )
+            else:
+                usual = recipe(base or SCRATCH)
+                settings = replace(
+                    usual,
+                    lora=LoraSettings(rank, 2 * rank) if lora else None,
+                    loss=loss,  # type: ignore[arg-type]  # the settings check it
+                    templates=(template,),
+                    window=window or usual.window,
+                    personas=personas,
+                    teacher=usual.teacher if teacher else None,
+                    variety=replace(usual.variety, unknown_titles=unknown_titles),
+                    negatives=NegativeSettings(click_rate=click_rate),
+                    network=replace(
+                        usual.network,
+                        hidden=hidden,
+                        layers=layers,
+                        feed_forward=2 * hidden,
+                        whole_titles=title_tokens,
+                    ),
+                    **given,
+                )
+                split = users_split(dataset)
+                report = train_agent(
+                    settings, dataset, out, split=split, say=say, progress=progress
+                )
+                line = (
+                    ""
+                    if report.stop is None
+                    else (
+                        f"On {report.stop_users:,} users kept out of training its AUC is "
+                        f"{report.stop.auc:.3f} and its log-loss {report.stop.log_loss:.3f}."
+                    )
+                )
     console.print(f"Written to {out}. {line}", highlight=False)
