@@ -24,6 +24,7 @@ from malformed_subjects import (
 )
 
 from simulator.data import load_tables
+from simulator.domain import Dataset
 from simulator.errors import RunError, excerpt
 from simulator.reading import MalformedTextError, parse_json
 from simulator.run_files import read_table
@@ -75,6 +76,13 @@ FOUND = [
         ("clickability_test_id", "headline", "impressions", "clicks", "test_week", "eyecatcher_id"),
         ("t1", "A", 2**62, 1, 201446, "cat"), ("t1", "A", 2**62, 1, 201446, "cat"),
     ), "column 'impressions'"),
+    ("movielens", "u.user", table((1, 3, "F", "w", 1), ("01", 3, "F", "w", 1), separator="|"),
+     "line 2, column 'user': '01' is here a second time (first on line 1)"),
+    ("lastfm", "artists.dat", table(
+        ("id", "name", "url", "pictureURL"), (7, "A", "", ""), (" 7", "B", "", "")),
+     "a second time"),
+    ("steam", "item_info.dat", table(
+        ("Game_ID", "Game Name"), (1, "A"), ("+1", "B")), "a second time"),
     ("tallrec-movie", "movie_valid.json", b"[" * 100_000, "nested too deeply"),
     ("tallrec-movie", "movie_valid.json", b"[" + b"9" * 5_000 + b"]", "Not valid JSON"),
     ("tallrec-movie", "movie_valid.json", b'[{"input": "a", "input": "b"}]', "said twice"),
@@ -134,6 +142,40 @@ def test_a_parquet_file_that_claims_more_rows_than_it_can_hold_is_not_unpacked()
     content = _written(pa.table({"sku": rows}))
     assert len(content) < 300_000
     assert "60,000,000 rows" in found("parquet", "items.parquet", content).refused
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "before", "after", "read"),
+    [
+        ("mind", "behaviors.tsv", b"\tU4\t", b"\tU7\0\t", "of 2 users"),
+        ("steam-reviews", "user_reviews.csv", b"bob,", b"ann\0,", "of 2 users"),
+        ("tables", "events.csv", b"ann,", b"zoe\0x,", "of 2 users"),
+        ("upworthy", "packages.tsv", b"t1\tAn", b"t1\0\tAn", "of 2 tests"),
+    ],
+)
+def test_names_that_differ_after_a_zero_byte_stay_apart(
+    name: str, file: str, before: bytes, after: bytes, read: str
+) -> None:
+    content = SUBJECTS[name].files[file]
+    assert content.count(before) == 1
+    assert read in found(name, file, content.replace(before, after)).read
+
+
+def _shop_of(items: pa.Table, folder: Path) -> Dataset:
+    (PARQUET.write(folder) / "items.parquet").write_bytes(_written(items))
+    return load_tables(folder / "shop.toml")
+
+
+def test_a_null_in_a_parquet_list_takes_no_other_value_with_it(tmp_path: Path) -> None:
+    items = pa.table(ITEMS).set_column(2, "tags", pa.array([["x", None, "y"], None]))
+    assert _shop_of(items, tmp_path).catalogue.categories == [("x", "y"), ()]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "1_0", "9" * 400])
+def test_what_no_number_holds_stays_text(value: str, tmp_path: Path) -> None:
+    items = pa.table(ITEMS).set_column(3, "year", pa.array([value, "2"]))
+    kept = _shop_of(items, tmp_path).catalogue.attributes["year"]
+    assert kept == [value, "2"]
 
 
 def test_a_turned_bit_in_a_runs_table_is_noticed_or_changes_nothing(tmp_path: Path) -> None:

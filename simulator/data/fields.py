@@ -122,6 +122,28 @@ class Fields:
         return f"in row {row + 1}" if self.line_of is None else f"on line {self.line_of(row)}"
 
 
+def whole_number(text: str) -> int:
+    """A text as a whole number that an int64 holds.
+
+    Raises:
+        ValueError: If it is none.
+        OverflowError: If it is too large.
+    """
+    return int(_int64(text))
+
+
+def finite_number(text: str) -> float:
+    """A text as a number, neither infinite nor "nan".
+
+    Raises:
+        ValueError: If it is none.
+    """
+    value = _float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
 def _int(text: str) -> int:
     """Python's own reading would take "1_0" for ten."""
     if "_" in text:

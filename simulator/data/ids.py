@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from simulator.data.fields import Fields
 from simulator.domain import IntArray
+from simulator.errors import excerpt
 
 MOST_ID = 10**12
 """The largest number that a user may have where it is joined with an item's into one."""
 
 
 def unique_ids(fields: Fields, column: str) -> IntArray:
-    """A column of whole numbers from 1, none of them twice, in the order of the file.
+    """A column of whole numbers from 1, none of them twice ("7" and "07" neither), in file order.
 
     Raises:
         DataError: If one is no such number or is here a second time; names the line.
     """
     numbers = fields.integers(column, 1)
-    fields.require_unique(column)
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    bad = np.flatnonzero(first[inverse] != np.arange(len(numbers)))
+    if len(bad):
+        row = int(bad[0])
+        raise fields.fault(
+            f"{excerpt(fields.columns[column][row])} is here a second time (first "
+            f"{fields.place(int(first[inverse[row]]))}); drop one of the two.",
+            row,
+            column,
+        )
     return numbers
+
+
+def rows_of_texts(texts: Sequence[str], distinct: Iterable[str]) -> IntArray:
+    """Places of texts among the distinct ones, int64, shape (n,).
+
+    Not by numpy's texts: there each takes the room of the longest, and loses the zero bytes at its
+    end, so that two users may become one.
+    """
+    row_of = {text: row for row, text in enumerate(distinct)}
+    return np.fromiter(map(row_of.__getitem__, texts), dtype=np.int64, count=len(texts))
 
 
 def rows_of_ids(data: Fields, column: str, known: IntArray, listed_in: str) -> IntArray:

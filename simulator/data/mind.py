@@ -14,6 +14,7 @@ import pandas as pd
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.filters import left_out
+from simulator.data.ids import rows_of_texts
 from simulator.data.separated import read_separated
 from simulator.domain import BoolArray, Catalogue, Dataset, ExposureLog, IntArray, Interactions
 from simulator.errors import DataError, excerpt
@@ -79,9 +80,9 @@ def load_mind(folder: Path) -> Dataset:
     news.require_unique("news_id")
     news.require_filled("title", "a language model reads titles.")
     row_of = {name: row for row, name in enumerate(news.columns["news_id"])}
-    user_ids, user = np.unique(
-        np.array(behaviours.require_filled("user", "name the user.")), return_inverse=True
-    )
+    users = behaviours.require_filled("user", "name the user.")
+    user_ids = sorted(set(users))
+    user = rows_of_texts(users, user_ids)
     time = _times(behaviours)
     shown = _shown(behaviours, row_of)
     history, n_shorter = _histories(behaviours, user, row_of)
@@ -110,7 +111,7 @@ def load_mind(folder: Path) -> Dataset:
             n_users=len(user_ids),
             n_items=len(articles),
         ),
-        user_ids=user_ids.tolist(),
+        user_ids=user_ids,
         log=log,
         source={
             "publisher": MIND.url,

@@ -19,7 +19,7 @@ import numpy as np
 from simulator.data.archive import Archive
 from simulator.data.fields import Fields
 from simulator.data.filters import k_core, keep, left_out
-from simulator.data.ids import places_of_ids, unique_ids
+from simulator.data.ids import places_of_ids, rows_of_texts, unique_ids
 from simulator.data.ratings import log_from_ratings
 from simulator.data.separated import read_separated
 from simulator.data.steam import SteamFilter
@@ -86,9 +86,9 @@ def load_steam_reviews(folder: Path, *, filter: SteamFilter = "5-core") -> Datas
     reviews = read_table(folder / "user_reviews.csv")
     info = read_separated(folder / "games.tsv", _GAME_COLUMNS, "\t", "utf-8", header=True)
     games = _games(info)
-    user_ids, user = np.unique(
-        np.array(reviews.require_filled("user_id", "name the user.")), return_inverse=True
-    )
+    users = reviews.require_filled("user_id", "name the user.")
+    user_ids = sorted(set(users))
+    user = rows_of_texts(users, user_ids)
     item = places_of_ids(reviews.integers("item_id", 1), games.ids)
     named = item >= 0
     kept = named & _first_of_pair(user, item)
@@ -118,7 +118,7 @@ def load_steam_reviews(folder: Path, *, filter: SteamFilter = "5-core") -> Datas
             attributes={"year": [games.years[k] for k in rows.items]},
         ),
         interactions=interactions,
-        user_ids=[str(user_ids[k]) for k in rows.users],
+        user_ids=[user_ids[k] for k in rows.users],
         log=log_from_ratings(interactions, liked_from=1),
         source={
             "publisher": STEAM_REVIEWS.url,

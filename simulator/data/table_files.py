@@ -148,7 +148,10 @@ def _arrow_texts(column: Any) -> list[str]:
     import pyarrow.compute as pc
 
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = pc.binary_join(column.cast(pa.list_(pa.string())), LIST_SEPARATOR)
+        lists = column.cast(pa.list_(pa.string())).combine_chunks()
+        # One null among its values would make the whole list null.
+        filled = pa.ListArray.from_arrays(lists.offsets, pc.fill_null(lists.values, ""))
+        column = pc.if_else(lists.is_valid(), pc.binary_join(filled, LIST_SEPARATOR), "")
     elif pa.types.is_temporal(column.type):
         column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
     elif pa.types.is_boolean(column.type):

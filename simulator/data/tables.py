@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulator.data.fields import Fields
+from simulator.data.fields import Fields, finite_number, whole_number
 from simulator.data.ratings import log_from_ratings
 from simulator.data.table_columns import (
     InteractionColumns,
@@ -120,10 +120,10 @@ def _split(text: str, separator: str) -> tuple[str, ...]:
 
 def _typed(texts: Sequence[str]) -> list[object]:
     """Whole numbers or numbers where all values are, else text; None for a blank."""
-    for parse in (int, float):
+    for parse in (whole_number, finite_number):
         try:
             return [parse(text) if text.strip() else None for text in texts]
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
     return [text or None for text in texts]
 

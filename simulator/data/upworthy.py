@@ -17,6 +17,7 @@ import pandas as pd
 from simulator.data.archive import Archive
 from simulator.data.filters import left_out
 from simulator.data.home import data_home
+from simulator.data.ids import rows_of_texts
 from simulator.data.table_files import read_table
 from simulator.domain import BoolArray, IntArray
 from simulator.errors import DataError
@@ -137,11 +138,11 @@ def load_headline_tests(folder: Path, *, file: str = UPWORTHY.files[0]) -> Headl
     shown = kept.groupby(["test", "image", "headline"], sort=True, as_index=False).agg(
         {"impressions": "sum", "clicks": "sum", "week": "min"}
     )
-    test_ids, test = np.unique(shown["test"].to_numpy(dtype=str), return_inverse=True)
+    test_ids = sorted(set(shown["test"]))
     return HeadlineTests(
-        test_ids=test_ids.tolist(),
+        test_ids=test_ids,
         titles=shown["headline"].tolist(),
-        test=test,
+        test=rows_of_texts(shown["test"].tolist(), test_ids),
         group=shown.groupby(["test", "image"], sort=True).ngroup().to_numpy(),
         impressions=shown["impressions"].to_numpy(),
         clicks=shown["clicks"].to_numpy(),
