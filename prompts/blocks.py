@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from types import TracebackType
 
 import jinja2
@@ -24,8 +23,6 @@ MOST_SOURCE = 100_000
 MOST_CHARACTERS = 1_000_000
 """Of what a block may say; past the windows of models."""
 _MESSAGE = 300
-_PIECES = 1_024
-"""Joined at a time."""
 
 VARIABLES: Mapping[str, frozenset[str]] = {
     "static": frozenset({"examples", "labels"}),
@@ -103,10 +100,11 @@ class Blocks:
         except (
             jinja2.TemplateError,
             ArithmeticError,
+            AssertionError,
             AttributeError,
             LookupError,
             MemoryError,
-            RecursionError,
+            RuntimeError,
             TypeError,
             ValueError,
         ) as error:
@@ -119,14 +117,14 @@ class Blocks:
         """The pieces as one text, measured before it is made."""
         out: list[str] = []
         characters = 0
-        while some := list(islice(pieces, _PIECES)):
-            characters += sum(map(len, some))
+        for piece in pieces:
+            characters += len(piece)
             if characters > MOST_CHARACTERS:
                 raise PromptError(
                     f"{self._at(self._lines_of_blocks[block])}, block {block!r}: it says more than "
                     f"{MOST_CHARACTERS:,} characters; show fewer items, or shorten the loops."
                 )
-            out += some
+            out.append(piece)
         return "".join(out)
 
     def _at(self, line: int, *words: str) -> str:

@@ -87,7 +87,7 @@ def _word(node: nodes.Node) -> str:
     words: dict[type[nodes.Node], str] = {
         nodes.FromImport: "from",
         nodes.AssignBlock: "set",
-        nodes.CallBlock: "call",
+        nodes.ScopedEvalContextModifier: "autoescape",
     }
     return words.get(type(node), type(node).__name__.lower().removesuffix("block"))
 

@@ -52,6 +52,8 @@ _METHODS: Mapping[type, tuple[str, ...]] = {
     LoopContext: ("changed", "cycle"),
     Cycler: ("next", "reset"),
 }
+_JINJAS_OWN = frozenset({"_loop_vars", "_block_vars"})
+"""Arguments that Jinja itself adds to calls, and takes out again."""
 
 
 class _Namespace(Namespace):
@@ -110,6 +112,14 @@ def _factor(value: object, most: float) -> float:
     return len(value) if isinstance(value, str) else _weight(value, most)
 
 
+def _depth(value: object) -> int:
+    """Lists and dicts within each other, 0 for anything else."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        return 0
+    parts = value.values() if isinstance(value, Mapping) else value
+    return 1 + max(map(_depth, parts), default=0)
+
+
 def _charge_product(context: Any, value: object, others: Iterable[object]) -> None:
     """For what reads a value once for each character, or count, of the others."""
     left = context.left
@@ -144,7 +154,10 @@ def _charged(run: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     @pass_context
     def charged(context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        _charge_product(context, value, [*args, *kwargs.values()])
+        others = [*args, *kwargs.values()]
+        _charge_product(context, value, others)
+        if name == "tojson" and others:  # which indents every level of a nest further
+            _charge_product(context, value, [_depth(value) * _factor(n, 0) for n in others])
         made = run(name, value, args, kwargs, context=context)
         return list(made) if isinstance(made, Iterator) else made
 
@@ -198,8 +211,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Any, __callee: Any, *args: Any, **kwargs: Any) -> Any:
         """A call: of a few functions and of methods that only read."""
-        # Jinja hands the loop's own variables along, by names that begin so.
-        given = [*args, *(value for name, value in kwargs.items() if name[0] != "_")]
+        given = [*args, *(value for name, value in kwargs.items() if name not in _JINJAS_OWN)]
         owner = getattr(__callee, "__self__", None)
         name = getattr(__callee, "__name__", type(__callee).__name__)
         if any(isinstance(owner, kind) and name in names for kind, names in _METHODS.items()):

@@ -138,11 +138,15 @@ BOMBS = (
     _doubled("[1]", "{'a': n.x, 'b': n.x}.values() | list"),
     _doubled("[1]", "namespace(a=n.x, b=n.x)", "{{ n.x | tojson }}"),
     _doubled("[1]", "dict(a=n.x, b=n.x)"),
+    _doubled("[1]", "dict(_a=n.x, _b=n.x)"),
+    _doubled("[1]", "dict(**{'_a': n.x, '': n.x})"),
     _doubled("[1]", "cycler(n.x, n.x).items", "{{ n.x | string | length }}"),
     "{% set n = namespace() %}{% set n.x = [n] %}{{ [n.x, n.x] | tojson }}",
     "{% set a = 'a' * 90000 %}" + _nested(1, "{{ a }}"),
     "{% set a = 'a' * 90000 %}" + _nested(2, "{{ a[1:] }}", "range(300)"),
     "{% set a = 'a' * 90000 %}{% set b = [" + "a, " * 999 + "] %}{{ b }}",
+    "{% set b = [1] * 140000 %}" + "{{ b }}" * 1000,
+    _doubled("[1]", "[n.x]", "").replace("99", "500") + "{{ n.x | tojson(indent=300) }}",
     "{% set a = 'a' * 90000 %}{{ [" + "a, " * 999 + "] | join }}",
     "{% set a = 'a' * 90000 %}{{ " + "a ~ " * 999 + "a }}",
     "{% set x %}" + _nested(2, "aaaaaaaaaa") + "{% endset %}{{ x | length }}",
@@ -176,4 +180,12 @@ DEEP = (
     "{% set " + ", ".join(f"a{k}" for k in range(3000)) + " = 1 %}",
     "x" * 100_001,
 )
-ATTACKS = ESCAPES + LOOPS + BOMBS + DEEP
+MISTAKES = (
+    "{{ item.title | truncate(1) }}",
+    "{{ item.title | truncate(9, leeway=-1) }}",
+    "{{ cycler() }}",
+    "{{ [] | max }}",
+    "{{ item.title | center('wide') }}",
+    "{{ item.title | indent(1.5) }}",
+)
+ATTACKS = ESCAPES + LOOPS + BOMBS + DEEP + MISTAKES

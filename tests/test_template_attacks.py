@@ -47,6 +47,11 @@ def test_an_attack_ends_in_an_error_within_a_second(attack: str) -> None:
     assert len(str(refused.value)) < 700
 
 
+def test_a_refused_tag_is_pointed_at() -> None:
+    with pytest.raises(PromptError, match=r"^mine\.j2, line 13, column 35: .*`autoescape` out"):
+        attack_candidate("{% autoescape true %}x{% endautoescape %}")
+
+
 # As a module's name, since the test folder is not importable everywhere.
 _UNDER_LIMIT = """
 import resource, sys
