@@ -171,6 +171,18 @@ def test_title_tokens_start_from_what_the_teacher_knows(world):
     assert gap[:7].max() > 1.5 > gap[7:].max()
 
 
+def test_points_start_on_a_line(world):
+    settings = replace(recipe(), network=NetworkSettings(vocabulary=800), stop_share=0.2)
+    base = Preparation.of(settings, world, (LEARNERS, np.arange(30, N_USERS))).base
+    table = base.network.get_input_embeddings().weight.detach().numpy()
+    tokens = base.encoder.tokenizer.get_vocab()
+    points = np.arange(-40, 41)
+    rows = np.stack([table[tokens[f"Ġ{n:+d}"]] for n in points])
+    steps = np.diff(rows, axis=0)
+    assert np.linalg.norm(steps[0]) > 0.01
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), atol=1e-6)
+
+
 def test_the_recipe_prepares_a_log_without_no_clicks(world):
     settings = replace(recipe(), network=NetworkSettings(vocabulary=800), stop_share=0.2)
     bare = replace(world, log=None)
