@@ -6,18 +6,15 @@ or VLLM_ENABLE_V1_MULTIPROCESSING=1, bring them.
 
 from __future__ import annotations
 
+import inspect
+import multiprocessing.spawn
 import os
-import signal
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from simulator.errors import EngineError
-
-_SECONDS = 1.0
-"""Between two looks at whether the parent is there."""
 
 _starting: list[int] = []
 """This process's number, once for each engine that it is starting."""
@@ -25,12 +22,12 @@ _starting: list[int] = []
 
 @contextmanager
 def children_end_with_us() -> Iterator[None]:
-    """Processes forked within end when this one is killed, which cannot tell them any more.
+    """Processes started within end when this one is killed, which cannot tell them any more.
 
     vLLM's own engine process would go on for ever and keep its memory. (The kernel's way of doing
     this, PR_SET_PDEATHSIG, goes by the thread that forked, which may end long before the engine.)
     """
-    _watch_forks()
+    _watch_starts()
     _starting.append(os.getpid())
     try:
         yield
@@ -61,20 +58,43 @@ def engine_alive(cure: str) -> Iterator[None]:
 
 
 @cache
-def _watch_forks() -> None:
-    """Once, since it cannot be taken back."""
-    os.register_at_fork(after_in_child=_watch_parent)
+def _watch_starts() -> None:
+    """Once, since it cannot be taken back.
+
+    vLLM forks its processes; on a CPU, and where an accelerator is in use already, it spawns them.
+    A spawned one is another Python, which runs no hook of ours but the command that it is given.
+    """
+    os.register_at_fork(after_in_child=_watch_after_fork)
+    usual = multiprocessing.spawn.get_command_line
+
+    def watched(**facts: Any) -> list[str]:
+        command = usual(**facts)
+        if _starting:
+            code = command.index("-c") + 1
+            watch = f"{inspect.getsource(_end_with)}\n_end_with({os.getpid()})\n"
+            command[code] = watch + command[code]
+        return command
+
+    multiprocessing.spawn.get_command_line = watched
 
 
-def _watch_parent() -> None:
-    if not _starting:
-        return
-    parent = _starting[0]
-    _starting.clear()
+def _watch_after_fork() -> None:
+    if _starting:
+        parent = _starting[0]
+        _starting.clear()
+        _end_with(parent)
+
+
+def _end_with(parent: int) -> None:
+    """End this process once it has another parent; a spawned one is handed this as text."""
+    import os
+    import signal
+    import threading
+    import time
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_SECONDS)
+            time.sleep(1.0)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="nudgesim-parent-watch", daemon=True).start()
