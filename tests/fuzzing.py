@@ -21,6 +21,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from random import Random
 
 _TOKENS = (
     "nan", "inf", "-1", "1e400", "9223372036854775808", "NULL", "true", "\ufeff", "\x00", "\t",
@@ -74,6 +75,7 @@ def _fuzz(name: str, keep: Path, seconds: int) -> None:
     with atheris.instrument_imports(include=["simulator", "prompts", "yaml", "tomllib"]):
         from malformed_cases import outcome_of
         from malformed_subjects import SUBJECTS
+        from malformed_tables import edited_table
 
     subject = SUBJECTS[name]
     files = sorted(subject.files)
@@ -99,11 +101,20 @@ def _fuzz(name: str, keep: Path, seconds: int) -> None:
         except BaseException as error:  # noqa: BLE001 - whatever comes through is a finding
             _note(findings, f"{name}-{Path(file).name}", content[1:], error)
 
+    def changed(content: bytes, most: int, seed: int) -> bytes:
+        """Every other time a table's cells, rows or columns in place of its bytes."""
+        random = Random(seed)
+        if content and random.random() < 0.5:
+            edited = edited_table(files[content[0] % len(files)], content[1:], random)
+            if edited is not None and len(edited) < most:
+                return content[:1] + edited
+        return bytes(atheris.Mutate(content, most))
+
     words = keep / "tokens"
     words.write_text("".join(f'"{_escaped(token)}"\n' for token in _TOKENS), encoding="ascii")
     options = (f"-max_total_time={seconds}", f"-dict={words}", "-rss_limit_mb=4096", "-verbosity=0")
     longest = f"-max_len={2 * max(map(len, subject.files.values())) + 256}"
-    atheris.Setup([sys.argv[0], str(corpus), *options, longest], one)
+    atheris.Setup([sys.argv[0], str(corpus), *options, longest], one, custom_mutator=changed)
     atheris.Fuzz()
 
 
