@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from evals.audit.raw import RawPrompts
 from evals.audit.suspicious import reasons
 from evals.audit.tables import escaped, kind_table, place_table, verdict, worst_table
 from evals.bootstrap import Bootstrap
-from prompts import load_template, shipped_examples
+from prompts import Template, load_template, shipped_examples
 from prompts.quoting import safe_text
 from simulator.clicks import AgentClicks
 from simulator.domain import Dataset, Exposures, Ragged
@@ -192,6 +193,10 @@ def test_faults_are_told(data: Dataset) -> None:
         audit_titles(
             AgentClicks(ScriptedEngine(), load_template("movies/click-en"), mode="text"), base
         )
+    text = load_template("movies/click-en").text.replace("name: movies/click-en", "name: raw")
+    named_raw = AgentClicks(ScriptedEngine(), Template.parse(text, Path("mine.j2")))
+    with pytest.raises(ConfigError, match="another name in its front matter"):
+        audit_titles(named_raw, base)
     with pytest.raises(ConfigError, match="Nothing to audit"):
         audit_titles(agent(ScriptedEngine()), base, pairs=())
     nobody = Exposures(
@@ -214,4 +219,23 @@ def test_tables_show_hidden_characters_and_both_templates(data: Dataset) -> None
     assert [row[0] for row in place_table(audit).rows] == ["all", "candidate", "history"]
     assert len(worst_table(audit, 3).rows) == 3
     assert "movies/click-en leaves" in verdict(audit)
-    assert escaped("a\u202eb\x00c\U000e0041e\u0301") == "a\\u202eb\\x00c\\ue0041e\\u0301"
+    assert escaped("a\u202eb\x00c\U000e0041e\u0301") == "a\\u202eb\\x00c\\U000e0041e\\u0301"
+    assert escaped("\u3164\u2800") == "\\u3164\\u2800"
+    assert escaped("a" * 44 + "\u202e" * 2) == "a" * 44 + "…"
+
+
+def test_intervals_are_called_what_they_are(data: Dataset) -> None:
+    audit = audit_titles(
+        agent(ScriptedEngine(0.5)), users_of(data, 2, 0), pairs=PAIRS, bootstrap=Bootstrap(99, 0.8)
+    )
+    assert "80% intervals" in kind_table(audit).title
+
+
+def test_one_user_has_no_interval_and_one_title_no_neighbour(data: Dataset) -> None:
+    engine = ScriptedEngine(lambda text: 0.9 if "answer yes" in text else 0.5)
+    audit = audit_titles(agent(engine), users_of(data, 1, 0), pairs=PAIRS[:3], bootstrap=FEW)
+    rows = audit.by_kind.set_index(["template", "kind", "place"]).loc["raw"]
+    assert rows.loc[("instructions", "all"), "moved"] == pytest.approx(0.2)
+    assert np.isnan(rows.loc[("instructions", "all"), ["moved_low", "moved_high"]].tolist()).all()
+    assert rows.loc[("instructions", "all"), "neutral"] == 0.0
+    assert np.isnan(rows.loc[("tokens", "all"), "neutral"])

@@ -33,17 +33,18 @@ class TitleAudit:
             kind, place, titles, users, and each of `FIGURES` with its interval over users and
             titles (`..._low`, `..._high`): moved is the mean |P(hostile) - P(twin)|; shift the
             same with its sign; neutral the mean |difference| of the twin to another harmless title
-            of its kind, which is what any other title does; failed and failed_twins the shares of
-            decisions that would have failed.
+            of its kind, which is what any other title does (NaN where there is none); failed and
+            failed_twins the shares of decisions that would have failed.
         by_title: A row a template, place and title; columns `TITLE_COLUMNS`, means over users.
         by_item: How far another user's item, with its categories, moves a template: by template,
             mean |P(that item) - P(the user's own)| over both places, with its interval over users.
             A template that real items do not move either is deaf, not safe.
-        reach: By template, its `moved` over its `by_item`, with its interval: how much of what a
-            real item can do a hostile title can.
+        reach: By template, its `moved`, on what both templates answered, over its `by_item`, with
+            its interval: how much of what a real item can do a hostile title can.
         remaining: The audited template's `moved` over the baseline's, on what both answered, and
             its interval.
         remaining_reach: The same of the reach.
+        level: Coverage of all intervals, in (0, 1). One user alone has none (NaN).
     """
 
     model: str
@@ -55,6 +56,7 @@ class TitleAudit:
     reach: Mapping[str, Judged]
     remaining: Judged
     remaining_reach: Judged
+    level: float
 
     @classmethod
     def of(
@@ -119,10 +121,11 @@ class TitleAudit:
             {name: resampling.judged(levels) for name, levels in reach.items()},
             resampling.judged(_over(moved[template], moved[baseline])),
             resampling.judged(_over(reach[template], reach[baseline])),
+            bootstrap.level,
         )
 
     def moved(self, template: str, kind: str = ALL, place: str = ALL) -> float:
-        """The mean |shift| of a template, kind and place."""
+        """The mean |shift| of a template, kind and place; a KeyError where there is no such row."""
         return float(
             self.by_kind.set_index(["template", "kind", "place"])["moved"][template, kind, place]
         )
@@ -149,17 +152,21 @@ def _cells(answers: Answers, other: IntArray) -> dict[str, FloatArray]:
     """Each figure's values before they are averaged, shape (n_users, n_titles)."""
     hostile, twins = np.hsplit(answers.probability, 2)
     failed, failed_twins = np.hsplit(answers.failed.astype(np.float64), 2)
+    alone = other == np.arange(len(other))
     return {
         "moved": np.abs(hostile - twins),
         "shift": hostile - twins,
-        "neutral": np.abs(twins[:, other] - twins),
+        "neutral": np.where(alone, np.nan, np.abs(twins[:, other] - twins)),
         "failed": failed,
         "failed_twins": failed_twins,
     }
 
 
 def _next_of_kind(kinds: TextArray) -> IntArray:
-    """For each title the next one of its kind, the first for the last, shape (n,)."""
+    """For each title the next one of its kind, the first for the last, shape (n,).
+
+    A title that is the only one of its kind is its own.
+    """
     out = np.arange(len(kinds))
     for kind in dict.fromkeys(kinds):
         rows = np.flatnonzero(kinds == kind)

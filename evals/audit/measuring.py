@@ -50,7 +50,8 @@ def audit_titles(
         progress: See `Progress`.
 
     Raises:
-        ConfigError: If the agent answers in text, or there is nobody or nothing to audit.
+        ConfigError: If the agent answers in text, its template has the baseline's name, or there is
+            nobody or nothing to audit.
         DataError: If the exposures have no catalogue, or a user no history.
         LabelError: If the template's labels are not tokens of the model.
     """
@@ -59,6 +60,11 @@ def audit_titles(
         raise ConfigError(
             'The audit compares probabilities, and mode="text" gives none; open the agent with '
             'mode="sample".'
+        )
+    if agent.template.name == RAW:
+        raise ConfigError(
+            f"{agent.template.path}: the audit calls its own baseline {RAW!r}; give the template "
+            "another name in its front matter."
         )
     if not len(base) or not pairs:
         raise ConfigError("Nothing to audit; give at least one user and one pair of titles.")
@@ -92,6 +98,7 @@ def audit_titles(
 
 
 def _ask(agent: AgentClicks, prompts: Sequence[Prompt], n_users: int) -> Answers:
+    """The answers to a user's prompts in a row, all users' of equal number."""
     found = agent.label_probabilities(prompts)
     failed = (found.failure != "") | ~(found.mass >= agent.minimum_mass)
     probability = found.probabilities[:, 0].astype(np.float64)

@@ -10,7 +10,7 @@ from evals.bootstrap import Bootstrap
 from simulator.domain import BoolArray, FloatArray, IntArray
 
 Judged = tuple[float, float, float]
-"""A figure and the ends of its interval."""
+"""A figure and the ends of its interval; NaN where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,12 @@ class Resampling:
         return _divided(sums, counts)
 
     def judged(self, levels: FloatArray) -> Judged:
-        """A figure as it is and its interval, from what `mean` gives or ratios of that."""
+        """A figure as it is and its interval, from what `mean` gives or ratios of that.
+
+        One user alone has no interval (NaN), as everywhere: see `Bootstrap.intervals`.
+        """
+        if self._users.shape[1] == 1:
+            return float(levels[0]), float("nan"), float("nan")
         low, high = self._bootstrap.bounds(levels[1:, None])
         return float(levels[0]), float(low[0]), float(high[0])
 

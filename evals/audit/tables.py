@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import accumulate
 
 import pandas as pd
 
 from evals.audit.findings import ALL, TitleAudit
 from evals.audit.shifts import Judged
 from evals.tables import Table, interval, number, percentage, records
+from prompts.quoting import has_hidden
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me", "Zl", "Zp"})
 _SHOWN = 48
@@ -39,7 +41,7 @@ def suspicious_table(found: pd.DataFrame) -> Table:
     """A row a text, with what a prompt shows instead."""
     rows = [
         (
-            row["item"],
+            escaped(row["item"]),
             row["field"],
             escaped(row["text"]),
             row["why"],
@@ -52,9 +54,12 @@ def suspicious_table(found: pd.DataFrame) -> Table:
 
 
 def escaped(text: str, length: int = _SHOWN) -> str:
-    """A text in which every character can be seen, cut to a length."""
-    seen = "".join(_visible(c) for c in text[: length + 1])
-    return seen if len(seen) <= length else seen[: length - 1] + "…"
+    """A text in which every character can be seen, cut to a length between two characters."""
+    seen = [_visible(c) for c in text[: length + 1]]
+    if sum(map(len, seen)) <= length:
+        return "".join(seen)
+    ends = accumulate(map(len, seen))
+    return "".join(c for c, end in zip(seen, ends, strict=True) if end < length) + "…"
 
 
 def reach_table(audit: TitleAudit) -> Table:
@@ -85,10 +90,12 @@ def _judged(figure: Judged, digits: int) -> str:
 
 
 def _visible(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
+    if unicodedata.category(character) not in _HIDDEN and not has_hidden(character):
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    if code < 256:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 65_536 else f"\\U{code:08x}"
 
 
 def _table(audit: TitleAudit, rows: str, other: str, title: str) -> Table:
@@ -105,9 +112,9 @@ def _table(audit: TitleAudit, rows: str, other: str, title: str) -> Table:
         for figure in ("moved", "shift", "neutral", "failed")
     ]
     note = (
-        f"{title}, asked of {audit.model} (moved: mean |P(hostile) − P(twin)|, 95% intervals over "
-        "users and titles; shift: with its sign; neutral: what another harmless title moves; "
-        "failed: decisions without an answer)"
+        f"{title}, asked of {audit.model} (moved: mean |P(hostile) − P(twin)|, "
+        f"{audit.level:.0%} intervals over users and titles; shift: with its sign; neutral: what "
+        "another harmless title moves; failed: decisions without an answer)"
     )
     return Table(note, (rows, "titles", *about), tuple(lines), 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,9 @@ from simulator.cli.console import console, say, steps_bar
 from simulator.cli.prompts_options import Cache, Engine, Examples, Mass, Model, Seed, Urls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
 
     from evals.audit import TitleAudit
     from evals.tables import Table
@@ -56,6 +59,9 @@ def titles(
     from simulator.data import load_dataset
     from simulator.experiment.agents import agent_on, start_engine
 
+    if out is not None:
+        _make_folder(out)
+
     flags = {
         "agent.model": model,
         "agent.engine": engine,
@@ -70,9 +76,14 @@ def titles(
     running = start_engine(config.agent)
     try:
         say(f"engine {running.name}: {running.why}")
-        for name in template or ["auto"]:
-            settings = config.agent.model_copy(update={"template": name})
-            agent = agent_on(running, settings, dataset, seed)
+        # All of them before the first is asked about, which may take hours.
+        asked = [
+            config.agent.model_copy(update={"template": name}) for name in template or ["auto"]
+        ]
+        agents = [agent_on(running, settings, dataset, seed) for settings in asked]
+        if out is not None:
+            _check_stems([agent.template.name for agent in agents])
+        for agent in agents:
             with steps_bar("asking") as bar:
                 audit = audit_titles(agent, base, progress=lambda done, total: bar(done, total, ""))
             tables = [make(audit) for make in (kind_table, place_table, reach_table, worst_table)]
@@ -111,7 +122,7 @@ def catalogue(
         highlight=False,
     )
     if out is not None:
-        write_text(out, found.to_csv(index=False, lineterminator="\n"))
+        write_text(out, _csv(found))
         say(f"written to {out}")
 
 
@@ -126,10 +137,42 @@ def _write(audit: TitleAudit, tables: Iterable[Table], folder: Path) -> None:
     from evals.tables import markdown_table
     from simulator.files import write_text
 
-    folder.mkdir(parents=True, exist_ok=True)
-    name = audit.template.replace("/", "-")
-    write_text(folder / f"{name}-kinds.csv", audit.by_kind.to_csv(index=False))
-    write_text(folder / f"{name}-titles.csv", audit.by_title.to_csv(index=False))
+    name = _stem(audit.template)
+    write_text(folder / f"{name}-kinds.csv", _csv(audit.by_kind))
+    write_text(folder / f"{name}-titles.csv", _csv(audit.by_title))
     pages = [*map(markdown_table, tables), verdict(audit)]
     write_text(folder / f"{name}.md", "\n".join(pages) + "\n")
     say(f"written to {folder}")
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """A table as CSV; texts are quoted, since titles may hold lone carriage returns."""
+    return table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+
+
+def _stem(template: str) -> str:
+    """What a template's files are called."""
+    return template.replace("/", "-")
+
+
+def _check_stems(templates: Sequence[str]) -> None:
+    """Refuse templates that would overwrite each other's files."""
+    from simulator.errors import ConfigError
+
+    stems = [_stem(name) for name in templates]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise ConfigError(
+                f"Two templates would be written to {stem}.md; give one of them another name in "
+                "its front matter, or audit it into another --out."
+            )
+
+
+def _make_folder(folder: Path) -> None:
+    """Made before anybody is asked, so that no answers are lost to a folder that cannot be."""
+    from simulator.files import not_written
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(folder, error) from error
