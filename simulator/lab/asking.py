@@ -10,7 +10,12 @@ import pandas as pd
 
 from simulator.clicks import AgentClicks
 from simulator.domain import Clicks, Exposures
+from simulator.errors import LabelError
 from simulator.interfaces import usage_of
+from simulator.lab.variants import Variant
+
+Advance = Callable[[str, int, int], None]
+"""Told the variant's name, the decisions so far and those to come in all."""
 
 PORTION = 512
 """Rows between two words of progress: neighbours in the log, which share histories."""
@@ -59,6 +64,39 @@ def ask(
         tokens=float(np.concatenate(tokens).mean()) if tokens else float("nan"),
         spent={name: after[name] - before.get(name, 0.0) for name in after},
     )
+
+
+def ask_all(
+    variants: Mapping[str, Variant],
+    shown: Exposures,
+    ask_one: Callable[[Variant, Exposures, Callable[[int], None]], Asked],
+    progress: Advance | None = None,
+) -> tuple[dict[str, Asked], dict[str, str]]:
+    """Ask variants in turn about the same exposures.
+
+    Args:
+        variants: By name.
+        shown: About what.
+        ask_one: Asks one of them, and tells the rows answered.
+        progress: See `Advance`.
+
+    Returns:
+        Each variant's answers; and, by name, why a variant cannot be asked with its labels.
+    """
+    asked: dict[str, Asked] = {}
+    refused: dict[str, str] = {}
+    for number, (name, variant) in enumerate(variants.items()):
+
+        def advance(rows: int, name: str = name, number: int = number) -> None:
+            if progress is not None:
+                progress(name, number * len(shown) + rows, len(variants) * len(shown))
+
+        try:
+            asked[name] = ask_one(variant, shown, advance)
+        except LabelError as error:
+            refused[name] = str(error)
+            advance(len(shown))
+    return asked, refused
 
 
 def failure_reasons(answers: Clicks) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,21 +18,18 @@ from simulator.domain import Clicks, Dataset, Exposures, FloatArray, IntArray
 from simulator.engines.labels import label_tokens
 from simulator.engines.loading import RunningEngine
 from simulator.engines.models import POCKET
-from simulator.errors import ConfigError, LabelError
+from simulator.errors import ConfigError
 from simulator.experiment.agents import choose_examples, personas_of, start_engine
 from simulator.experiment.trained import settled, template_name
 from simulator.experiment.world import Say
 from simulator.interfaces import Prompt
-from simulator.lab.asking import Asked, ask, costs_table
+from simulator.lab.asking import Advance, Asked, ask, ask_all, costs_table
 from simulator.lab.book import Book
 from simulator.lab.evaluation import Evaluation
 from simulator.lab.judged import judge_variants
 from simulator.lab.samples import Samples, Split
 from simulator.lab.sittings import sitting
 from simulator.lab.variants import Variant, by_name
-
-Advance = Callable[[str, int, int], None]
-"""Told the variant's name, the decisions so far and those to come in all."""
 
 POCKET_CAUTION = (
     "The pocket agent was trained on the development users of the demo world, through the shipped "
@@ -193,8 +190,7 @@ class Lab:
             LabelError: If the labels collide or are several tokens of the model.
         """
         with self._turn:
-            self.check_labels(variant)
-            return ask(variant.agent(self.engine, self.settings), shown).answers
+            return self._ask(variant, shown).answers
 
     def label_shares(self, variant: Variant, shown: Exposures) -> tuple[list[str], FloatArray]:
         """The prompts exactly as the model receives them, and its two labels' probabilities.
@@ -263,7 +259,7 @@ class Lab:
             log = self.log(split, exposures)
             self.check_labels(first)
             number, looks = self._begin(purpose, split, log)
-            asked, refused = self._ask_all(named, log, progress)
+            asked, refused = ask_all(named, log.shown, self._ask, progress)
             answers = {name: one.answers for name, one in asked.items()}
             judged = judge_variants(answers, log, next(iter(named)), bootstrap)
             evaluation = Evaluation(
@@ -286,25 +282,11 @@ class Lab:
                 self.book.keep(number, evaluation)
         return evaluation
 
-    def _ask_all(
-        self, named: Mapping[str, Variant], log: LabelledExposures, progress: Advance | None
-    ) -> tuple[dict[str, Asked], dict[str, str]]:
-        """Each variant's answers, and why a variant cannot be asked."""
-        asked: dict[str, Asked] = {}
-        refused: dict[str, str] = {}
-        for number, (name, variant) in enumerate(named.items()):
-
-            def advance(rows: int, name: str = name, number: int = number) -> None:
-                if progress is not None:
-                    progress(name, number * len(log) + rows, len(named) * len(log))
-
-            try:
-                self.check_labels(variant)
-                asked[name] = ask(variant.agent(self.engine, self.settings), log.shown, advance)
-            except LabelError as error:
-                refused[name] = str(error)
-                advance(len(log))
-        return asked, refused
+    def _ask(
+        self, variant: Variant, shown: Exposures, advance: Callable[[int], None] = lambda rows: None
+    ) -> Asked:
+        self.check_labels(variant)
+        return ask(variant.agent(self.engine, self.settings), shown, advance)
 
     def _begin(self, purpose: str, split: Split, log: LabelledExposures) -> tuple[int, int | None]:
         """Enter the sitting in the book, before anybody is asked."""

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 from evals.bootstrap import Bootstrap
 from simulator.errors import ConfigError
+from simulator.lab.asking import Advance
 from simulator.lab.evaluation import COMPARED, Evaluation
 from simulator.lab.judged import judge_variants
-from simulator.lab.laboratory import Advance, Lab
+from simulator.lab.laboratory import Lab
 from simulator.lab.sittings import RUNG
 from simulator.lab.variants import Variant
 

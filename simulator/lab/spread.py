@@ -14,9 +14,10 @@ import numpy as np
 from evals.bootstrap import Bootstrap
 from evals.tables import number
 from simulator.errors import ConfigError
+from simulator.lab.asking import Advance
 from simulator.lab.axes import MEANING_KEPT, sweep_variants
 from simulator.lab.evaluation import COMPARED, Evaluation
-from simulator.lab.laboratory import Advance, Lab
+from simulator.lab.laboratory import Lab
 from simulator.lab.variants import Variant
 
 
