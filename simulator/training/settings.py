@@ -281,7 +281,7 @@ def recipe(base: str = SCRATCH) -> TrainingSettings:
         return replace(common, epochs=2.0)
     return replace(
         common,
-        epochs=6.0,
+        epochs=8.0,
         window=(100, 50),
         bare_history=True,
         batch_decisions=384,
