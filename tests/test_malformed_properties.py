@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ from malformed_subjects import (
     TEMPLATE,
     Subject,
 )
-from malformed_values import edited, edits, examples, plain, texts, values
+from malformed_tables import edited_table
+from malformed_values import DEEPER, edited, edits, examples, plain, texts, values
 
 from simulator.config import RunConfig
 from simulator.errors import NudgesimError
@@ -53,6 +55,16 @@ def test_an_edited_file_is_refused_or_read(name: str, data: st.DataObject) -> No
     subject = SUBJECTS[name]
     file = data.draw(st.sampled_from(sorted(subject.files)))
     assert tried(subject, file, edited(subject.files[file], data.draw(edits)))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_an_edited_table_is_refused_or_read(name: str) -> None:
+    """In its cells, rows and columns, which gets further into a reader than turned bytes do."""
+    subject = SUBJECTS[name]
+    for file, content in subject.files.items():
+        for seed in range(15 * DEEPER):
+            edited = edited_table(file, content, Random(seed))
+            assert edited is None or tried(subject, file, edited)
 
 
 @pytest.mark.parametrize("name", [CALIBRATION.name, TALLREC_FILMS.name, RUN.name])

@@ -86,15 +86,28 @@ def _watch_after_fork() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process once it has another parent; a spawned one is handed this as text."""
+    """End this process and all below it once it has another parent.
+
+    A spawned one is handed this as text.
+    """
+    import contextlib
     import os
+    import pathlib
     import signal
     import threading
     import time
 
+    def end(process: int) -> None:
+        with contextlib.suppress(OSError):
+            # Those below first, as long as they can be found by the one above.
+            for children in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
+                for child in children.read_text().split():
+                    end(int(child))
+            os.kill(process, signal.SIGKILL)
+
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
-        os.kill(os.getpid(), signal.SIGKILL)
+        end(os.getpid())
 
     threading.Thread(target=watch, name="nudgesim-parent-watch", daemon=True).start()
