@@ -3,7 +3,6 @@
 from prompts.example_files import example_names, load_examples, shipped_examples
 from prompts.examples import Example, draw_examples
 from prompts.front_matter import FrontMatter, HistoryWindow, Labels
-from prompts.item_groups import ItemGroups
 from prompts.persona import Leaning, Persona
 from prompts.personas import Personas
 from prompts.quoting import ShownItem
@@ -14,7 +13,6 @@ __all__ = [
     "Example",
     "FrontMatter",
     "HistoryWindow",
-    "ItemGroups",
     "Labels",
     "Leaning",
     "Persona",

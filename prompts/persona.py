@@ -11,10 +11,10 @@ _SHOWN_CATEGORIES = 9
 
 @dataclass(frozen=True)
 class Leaning:
-    """How a user differs from the others in one category, or one group of items.
+    """How a user differs from the others in one category.
 
     Attributes:
-        category: Its name; of a group, a quoted title.
+        category: Its name.
         points: Percentage points above (or below) what others do, never 0.
     """
 
@@ -42,7 +42,6 @@ class Persona:
             on the whole, strongest first.
         little_known: The same for the items that others meet least, in points.
         new: The same for the newest items; 0 where the catalogue knows no years.
-        groups: As leanings, in groups of items that the same people take (`prompts.item_groups`).
         words: Free text, by a model or a person; one line, or "".
     """
 
@@ -53,7 +52,6 @@ class Persona:
     leanings: tuple[Leaning, ...]
     little_known: int
     new: int
-    groups: tuple[Leaning, ...] = ()
     words: str = ""
 
     def __str__(self) -> str:
@@ -77,8 +75,6 @@ class Persona:
         more, less = (", ".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"More than others: {more or 'nothing'}. Less: {less or 'nothing'}."
         yield f"Little-known items {self.little_known:+d}, new ones {self.new:+d}."
-        if self.groups:
-            yield f"Items akin to {', '.join(map(str, self.groups))}."
 
     def _chinese(self) -> Iterable[str]:
         rate = ""
@@ -89,5 +85,3 @@ class Persona:
         more, less = ("，".join(map(str, side)) for side in (self.more(), self.less()))
         yield f"比其他人更喜欢：{more or '无'}。更不喜欢：{less or '无'}。"
         yield f"冷门物品{self.little_known:+d}，新物品{self.new:+d}。"
-        if self.groups:
-            yield f"与这些相近的物品：{'，'.join(map(str, self.groups))}。"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from prompts.item_groups import ItemGroups
 from prompts.persona import Leaning, Persona
 from prompts.quoting import CATEGORY_LENGTH, safe_text
 from simulator.domain import BoolArray, Catalogue, Dataset, FloatArray, IntArray
@@ -42,11 +41,9 @@ class Personas:
             What is to be predicted must not be among them.
         language: Of the templates.
         words: Free text by user row, such as a model's.
-        groups: Of items, in which users are described too.
 
     Attributes:
         language: As given.
-        groups: As given.
     """
 
     def __init__(
@@ -56,15 +53,13 @@ class Personas:
         *,
         language: str = "en",
         words: Mapping[int, str] | None = None,
-        groups: ItemGroups | None = None,
     ) -> None:
         self.language = language
-        self.groups = groups
         self._data = data
         self._rows = rows
         self._words = dict(words or {})
-        self._statistics = cache(partial(_Statistics.of, data, rows, groups))
-        self._facts = cache(partial(_facts, data, rows, self._words, groups))
+        self._statistics = cache(partial(_Statistics.of, data, rows))
+        self._facts = cache(partial(_facts, data, rows, self._words))
         self._known: dict[int, Persona] = {}
 
     def of(self, user: int) -> Persona:
@@ -92,9 +87,7 @@ class Personas:
 
     def by(self, rows: IntArray | None) -> Personas:
         """The same users, described by other rows; all rows for None."""
-        return Personas(
-            self._data, rows, language=self.language, words=self._words, groups=self.groups
-        )
+        return Personas(self._data, rows, language=self.language, words=self._words)
 
     def told_in(self, language: str) -> Personas:
         """The same personas in a language."""
@@ -110,18 +103,17 @@ class Personas:
 
     def _described(self, user: int, own: IntArray) -> Persona:
         known = self._statistics()
-        points = known.points(own)
+        names, points = known.names, known.points(own)
+        order = np.argsort(-np.abs(points[: len(names)]), kind="stable")
         rate, others = known.rates(own)
-        first_group = len(known.names) + 2
         return Persona(
             language=self.language,
             known=int(_ROUND[np.abs(_ROUND - len(own)).argmin()]),
             click_rate=rate,
             others=others,
-            leanings=_strongest_first(known.names, points),
-            little_known=int(points[first_group - 2]),
-            new=int(points[first_group - 1]),
-            groups=_strongest_first(known.groups, points[first_group:]),
+            leanings=tuple(Leaning(names[k], int(points[k])) for k in order if points[k]),
+            little_known=int(points[-2]),
+            new=int(points[-1]),
             words=self._words.get(user, ""),
         )
 
@@ -138,9 +130,7 @@ class _Statistics:
         expected: P(click) by what others did with the item, shape (n,); empty without no-clicks.
         surplus: What the user did above that, shape (n,); None without no-clicks.
         names: The categories.
-        groups: What the groups of items are called.
-        kinds: Which items are of the categories, of the little-known, of the new and of the groups,
-            shape (n_items, n_kinds).
+        kinds: Which items are of them, of the little-known and of the new, (n_items, n_kinds).
         usual: Share of all rows that is of each kind, shape (n_kinds,).
     """
 
@@ -151,14 +141,11 @@ class _Statistics:
     expected: FloatArray
     surplus: FloatArray | None
     names: list[str]
-    groups: list[str]
     kinds: csr_matrix
     usual: FloatArray
 
     @classmethod
-    def of(
-        cls, data: Dataset, rows: IntArray | None, groups: ItemGroups | None = None
-    ) -> _Statistics:
+    def of(cls, data: Dataset, rows: IntArray | None) -> _Statistics:
         source = data.interactions if data.log is None else data.log
         rows = np.arange(len(source.user)) if rows is None else np.sort(rows)
         rows = rows[np.lexsort((source.time[rows], source.user[rows]))]
@@ -172,7 +159,7 @@ class _Statistics:
             clicked = data.log.clicked[rows]
             expected = _others(item, clicked, shown)
             surplus = clicked - expected
-        names, kinds = _kinds(data.catalogue, shown, groups)
+        names, kinds = _kinds(data.catalogue, shown)
         return cls(
             item=item,
             time=source.time[rows],
@@ -181,7 +168,6 @@ class _Statistics:
             expected=expected,
             surplus=surplus,
             names=names,
-            groups=[] if groups is None else groups.names,
             kinds=kinds,
             usual=np.asarray((kinds.T @ shown) / max(1, len(rows))).ravel(),
         )
@@ -220,18 +206,7 @@ class _Statistics:
         return int(_percent(rate)), int(_percent(others))
 
 
-def _strongest_first(names: Sequence[str], points: IntArray) -> tuple[Leaning, ...]:
-    """The kinds in which there is a difference; points past the names are left alone."""
-    order = np.argsort(-np.abs(points[: len(names)]), kind="stable")
-    return tuple(Leaning(names[k], int(points[k])) for k in order.tolist() if points[k])
-
-
-def _facts(
-    data: Dataset,
-    rows: IntArray | None,
-    words: Mapping[int, str],
-    groups: ItemGroups | None,
-) -> dict[str, Any]:
+def _facts(data: Dataset, rows: IntArray | None, words: Mapping[int, str]) -> dict[str, Any]:
     source = data.interactions if data.log is None else data.log
     known = np.arange(len(source.user)) if rows is None else np.sort(rows)
     digest = hashlib.sha256()
@@ -240,11 +215,7 @@ def _facts(
     if data.log is not None:
         digest.update(np.ascontiguousarray(data.log.clicked[known]).tobytes())
     digest.update(json.dumps(sorted(words.items())).encode())
-    told = {"rows": len(known), "words": len(words)}
-    if groups is not None:
-        digest.update(json.dumps(groups.titles).encode())
-        told["groups"] = len(groups.titles)
-    return {**told, "sha256": digest.hexdigest()}
+    return {"rows": len(known), "words": len(words), "sha256": digest.hexdigest()}
 
 
 def _others(item: IntArray, clicked: BoolArray, shown: IntArray) -> FloatArray:
@@ -254,13 +225,11 @@ def _others(item: IntArray, clicked: BoolArray, shown: IntArray) -> FloatArray:
     return (clicks[item] - clicked + _DOUBT * mean) / (shown[item] - 1 + _DOUBT)
 
 
-def _kinds(
-    catalogue: Catalogue, shown: IntArray, groups: ItemGroups | None
-) -> tuple[list[str], csr_matrix]:
-    """Which items are of which categories, of the little-known, of the new, and of which group.
+def _kinds(catalogue: Catalogue, shown: IntArray) -> tuple[list[str], csr_matrix]:
+    """Categories, and which items are of them; two more columns are the little-known and the new.
 
     Returns:
-        The categories' names, and float64, shape (n_items, n_categories + 2 + n_groups).
+        The categories' names, and float64, shape (n_items, n_categories + 2).
     """
     cleaned = [[safe_text(name, CATEGORY_LENGTH) for name in one] for one in catalogue.categories]
     names = sorted({name for one in cleaned for name in one if name})
@@ -271,13 +240,8 @@ def _kinds(
     for extra, value in enumerate((-shown.astype(np.float64), year)):
         chosen = np.flatnonzero(_highest(value, shown))
         pairs.update((row, len(names) + extra) for row in chosen.tolist())
-    n = len(names) + 2
-    if groups is not None:
-        group = groups.of_items(catalogue.titles)
-        pairs.update((row, n + int(group[row])) for row in np.flatnonzero(group >= 0).tolist())
-        n += len(groups.titles)
     row, col = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
-    shape = (len(catalogue), n)
+    shape = (len(catalogue), len(names) + 2)
     return names, csr_matrix((np.ones(len(row)), (row, col)), shape=shape)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from persona_worlds import over_time
 
-from prompts import ItemGroups, Personas, load_template
+from prompts import Personas, load_template
 from simulator.clicks import AgentClicks
 from simulator.clicks.calibration import (
     AskedAgent,
@@ -205,25 +205,3 @@ def test_a_prompt_shows_what_training_showed(make: Make) -> None:
     agent = agent_on(engine(folder), AgentConfig(model=str(folder)), data, 0)
     prompt = agent.prompts(data.logged_exposures(np.arange(1)))[0]
     assert str(Personas(data).of(0)) in prompt.text
-
-
-def test_users_are_told_by_the_groups_of_training(make: Make) -> None:
-    data = over_time()
-    folder = make()
-    groups = ItemGroups((tuple(data.catalogue.titles[::2]), tuple(data.catalogue.titles[1::2])))
-    groups.save(folder / "groups.json")
-    settings = AgentConfig(model=str(folder))
-    agent = agent_on(engine(folder), settings, data, 0)
-    told = str(Personas(data, groups=groups).of(0))
-    assert 'Items akin to "Film ' in told
-    assert told in agent.prompts(data.logged_exposures(np.arange(1)))[0].text
-    base = Lab(data, settings, engine=engine(folder)).variant()
-    assert base.personas is not None
-    assert base.personas.groups == groups
-
-
-def test_damaged_groups_are_named(make: Make) -> None:
-    folder = make()
-    (folder / "groups.json").write_text('{"groups": [[]]}', encoding="utf-8")
-    with pytest.raises(DataError, match=r"groups\.json.*agent\.personas to none"):
-        agent_on(engine(folder), AgentConfig(model=str(folder)), over_time(), 0)

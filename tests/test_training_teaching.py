@@ -204,25 +204,3 @@ def test_unknown_titles_are_nobodys(world):
     plain = wording.prompts(lesson, "")[-1]
     assert any(title in plain.text for title in titles)
     assert prompt.candidate.partition(" (")[2] == plain.candidate.partition(" (")[2]
-
-
-def test_items_that_the_same_users_like_are_grouped(world):
-    groups = _teacher(world.log, groups=2).groups(world.catalogue)
-    halves = {frozenset(f"Film {k}" for k in half) for half in np.split(np.arange(N_ITEMS), 2)}
-    assert {frozenset(one) for one in groups.titles} == halves
-    assert groups == _teacher(world.log, groups=2).groups(world.catalogue)
-    # A user is told by them: even ones like the first half.
-    told = Personas(world, groups=groups).of(0).groups
-    first = next(one for one in groups.titles if "Film 0" in one)[0]
-    assert [one.points > 0 for one in told] == [first in one.category for one in told]
-    assert len(told) == 2
-
-
-def test_too_little_to_group_by(world):
-    assert _teacher(world.log, groups=0).groups(world.catalogue) is None
-    # As many groups as items: each is dissolved.
-    assert _teacher(world.log, groups=N_ITEMS).groups(world.catalogue) is None
-    luck = np.random.default_rng(0).random(len(world.log)) < 0.5
-    rows = world.log.take(np.arange(len(world.log)) % 16 == 0)
-    few = replace(rows, clicked=luck[: len(rows)])
-    assert _teacher(few, groups=2).groups(world.catalogue) is None

@@ -32,7 +32,6 @@ from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.engines.transformers_local import TransformersEngine
 from simulator.experiment.labelled import labelled_exposures
 from simulator.experiment.split import known_before, split_log, users_split
-from simulator.experiment.trained import item_groups
 from simulator.interfaces import ClickModel
 from simulator.seeding import sample_rows
 from simulator.training import LoraSettings, TrainingSettings, recipe, train_agent
@@ -128,8 +127,7 @@ def _judged(data: Dataset, folder: Path, most: int) -> dict[str, float]:
     engine = TransformersEngine(folder)
     template = load_template(folder / TEMPLATE)
     fitted = load_calibration(folder / CALIBRATION)
-    groups = item_groups(str(folder))
-    personas = Personas(data, known_before(data, split.judging), groups=groups)
+    personas = Personas(data, known_before(data, split.judging))
     models: dict[str, ClickModel] = {
         "calibrated": AgentClicks(
             engine, template, personas=personas, calibration=fitted.calibration

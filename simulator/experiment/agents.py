@@ -27,7 +27,7 @@ from simulator.engines.loading import RunningEngine
 from simulator.errors import ConfigError
 from simulator.experiment.persona_words import read_words
 from simulator.experiment.split import example_givers
-from simulator.experiment.trained import item_groups, settled
+from simulator.experiment.trained import settled
 from simulator.experiment.world import Say
 from simulator.interfaces import Engine
 
@@ -203,26 +203,24 @@ def choose_personas(
             f"agent.personas = {settings.personas!r}, but {template.name} shows none: write "
             "{{ persona }} into its user block, or leave agent.personas out."
         )
-    return personas_of(settings, data)
+    return personas_of(settings.personas, data)
 
 
-def personas_of(
-    settings: AgentConfig, data: Dataset, rows: IntArray | None = None
-) -> Personas | None:
+def personas_of(setting: str, data: Dataset, rows: IntArray | None = None) -> Personas | None:
     """Personas as `AgentConfig.personas` asks for them; None for "none".
 
     Args:
-        settings: A trained model's folder says by which groups of items it knows users.
+        setting: "log", "none", or a file of `nudgesim agent personas`.
         data: Whose users are described.
         rows: Log rows that are known, shape (n,); all by default.
 
     Raises:
-        DataError: If a file cannot be read.
+        DataError: If the file cannot be read.
     """
-    if settings.personas in ("auto", "none"):
+    if setting in ("auto", "none"):
         return None
-    words = {} if settings.personas == "log" else read_words(Path(settings.personas), data)
-    return Personas(data, rows, words=words, groups=item_groups(settings.model))
+    words = {} if setting == "log" else read_words(Path(setting), data)
+    return Personas(data, rows, words=words)
 
 
 def choose_examples(

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prompts import ItemGroups, Template, load_template, template_names
+from prompts import Template, load_template, template_names
 from simulator.clicks.calibration import load_calibration
 from simulator.config import AgentConfig
 from simulator.engines.hub import revision_of
-from simulator.engines.trained_files import CALIBRATION, GROUPS, REPORT, TEMPLATE
+from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.errors import DataError
 from simulator.experiment.world import Say
 
@@ -25,14 +25,12 @@ class TrainedFolder:
         template: The one that the model was trained through, by its file.
         personas: Whether it was told of users beside their histories.
         calibration: The file; None where there is none.
-        groups: The file of the groups of items that it was told users by; None where there is none.
     """
 
     path: Path
     template: Path
     personas: bool
     calibration: Path | None
-    groups: Path | None
 
     @classmethod
     def of(cls, model: str) -> TrainedFolder | None:
@@ -54,20 +52,13 @@ class TrainedFolder:
                 "delete the file and name template, examples and calibration yourself.",
                 path=report,
             ) from error
-        calibration, groups = (
-            path if path.is_file() else None for path in (folder / CALIBRATION, folder / GROUPS)
+        calibration = folder / CALIBRATION
+        return cls(
+            folder,
+            folder / TEMPLATE,
+            personas,
+            calibration if calibration.is_file() else None,
         )
-        return cls(folder, folder / TEMPLATE, personas, calibration, groups)
-
-
-def item_groups(model: str) -> ItemGroups | None:
-    """The groups of items that a model was told users by; None for one that was told of none.
-
-    Raises:
-        DataError: If a file of the model's folder cannot be read.
-    """
-    folder = TrainedFolder.of(model)
-    return None if folder is None or folder.groups is None else ItemGroups.load(folder.groups)
 
 
 def template_name(settings: AgentConfig, domain: str) -> str:

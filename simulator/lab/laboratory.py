@@ -161,8 +161,7 @@ class Lab:
             DataError: If it is a file that cannot be read.
         """
         if setting not in self._personas:
-            asked = self.settings.model_copy(update={"personas": setting})
-            self._personas[setting] = personas_of(asked, self.data, self._samples.known())
+            self._personas[setting] = personas_of(setting, self.data, self._samples.known())
         return self._personas[setting]
 
     def rows(self, split: Split = "development", exposures: int = 2000) -> IntArray:

@@ -22,7 +22,7 @@ from simulator.clicks.calibration import (
 )
 from simulator.domain import Dataset, IntArray
 from simulator.engines.hub import revision_of
-from simulator.engines.trained_files import CALIBRATION, GROUPS, REPORT, TEMPLATE
+from simulator.engines.trained_files import CALIBRATION, REPORT, TEMPLATE
 from simulator.errors import DataError
 from simulator.files import remove_leftovers, write_text
 from simulator.manifest import data_sha256
@@ -128,8 +128,6 @@ def _train(
         # What is written is looked at: rounded, merged and loaded as an engine loads it.
         seen = ask.written(out, base.network.device) if len(stoppers) else None
     write_text(out / TEMPLATE, main.template.text)
-    if prepared.personas is not None and prepared.personas.groups is not None:
-        prepared.personas.groups.save(out / GROUPS)
     calibrated = None
     if seen is not None and log.offset is None:
         try:

@@ -29,7 +29,7 @@ from simulator.training.network import START, make_network
 from simulator.training.settings import SCRATCH, LoraSettings, TrainingSettings
 from simulator.training.tokenizer import train_tokenizer
 
-_USUAL_POINTS = 10
+_USUAL_POINTS = 30
 """Of a persona, in size."""
 
 

@@ -61,13 +61,8 @@ class Preparation:
         wordings = [Wording(template, data.catalogue, base.encoder) for template in templates]
         for wording in wordings:
             _ = wording.labels  # raises where they are no tokens
+        personas = _personas(data, learners, stoppers, templates[0]) if settings.personas else None
         teacher = _teacher(settings, log, learners)
-        personas = None
-        if settings.personas:
-            groups = None if teacher is None else teacher.groups(data.catalogue)
-            language = templates[0].front_matter.language
-            known = _known(data, learners, stoppers)
-            personas = Personas(data, known, language=language, groups=groups)
         if teacher is not None and settings.base == SCRATCH and settings.network.whole_titles:
             begin_titles(base, data.catalogue, teacher.item_features())
         if settings.base == SCRATCH and settings.personas:
@@ -120,12 +115,15 @@ def _teacher(settings: TrainingSettings, log: TrainingLog, learners: IntArray) -
     return Teacher(log.data.log, learners, log.data.n_items, settings.teacher, seed=settings.seed)
 
 
-def _known(data: Dataset, learners: IntArray, stoppers: IntArray) -> IntArray:
-    """All rows of learners, and those of the earlier half of what the users kept out did."""
+def _personas(
+    data: Dataset, learners: IntArray, stoppers: IntArray, template: Template
+) -> Personas:
+    """By all that learners did, and by the earlier half of what the users kept out did."""
     # Drawn no-clicks tell nothing of a user: personas know the data as an agent will have it.
     told = data.interactions if data.log is None else data.log
     early = told.time < middle_times(told.user, told.time, data.n_users)[told.user]
-    return np.flatnonzero(np.isin(told.user, learners) | (early & np.isin(told.user, stoppers)))
+    known = np.isin(told.user, learners) | (early & np.isin(told.user, stoppers))
+    return Personas(data, np.flatnonzero(known), language=template.front_matter.language)
 
 
 def _templates(settings: TrainingSettings, data: Dataset) -> list[Template]:

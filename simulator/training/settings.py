@@ -109,18 +109,13 @@ class TeacherSettings:
             did, which is true but noisy.
         guesses: Items that the user was never shown, for each logged exposure, of which its
             opinion is all there is to learn.
-        groups: Groups of items that personas tell users apart by, made of those that it takes for
-            alike (`training.item_groups`); 0 leaves personas without.
     """
 
     weight: float = 0.5
     guesses: float = 2.0
-    groups: int = 12
 
     def __post_init__(self) -> None:
         _shares(self, "weight")
-        if self.groups < 0:
-            raise ConfigError(f"groups = {self.groups} must not be negative.")
         if self.guesses < 0:
             raise ConfigError(f"guesses = {self.guesses} must not be negative.")
 

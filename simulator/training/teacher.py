@@ -15,10 +15,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
-from prompts import ItemGroups
 from simulator.clicks.factorisation_fit import Factors, FactorSettings, fit_factors
-from simulator.domain import Catalogue, ExposureLog, FloatArray, IntArray
-from simulator.training.item_groups import group_items
+from simulator.domain import ExposureLog, FloatArray, IntArray
 from simulator.training.lessons import Lesson
 from simulator.training.settings import TeacherSettings
 
@@ -65,8 +63,6 @@ class Teacher:
         self._settings = settings
         self._n_items = n_items
         shown = np.bincount(known.item, minlength=n_items).astype(np.float64)
-        self._shown = shown
-        self._seed = seed
         self._edges = np.cumsum(shown**_GUESSED_BY)
 
     def opinion(self, user: int, item: IntArray) -> FloatArray:
@@ -81,24 +77,10 @@ class Teacher:
             Shape (n_items, d): the items' bias, and the vector of the largest factorisation.
         """
         largest = self._factors[-1]
-        made = np.column_stack([self._of_items(largest.item_bias), self._of_items(largest.item)])
+        found = min(self._n_items, len(largest.item_bias) - 1)
+        made = np.zeros((self._n_items, 1 + largest.item.shape[1]))
+        made[:found] = np.column_stack([largest.item_bias, largest.item])[:found]
         return np.asarray((made - made.mean(axis=0)) / np.maximum(made.std(axis=0), 1e-9))
-
-    def groups(self, catalogue: Catalogue) -> ItemGroups | None:
-        """Items that the same users like; None where it has learnt too little to tell.
-
-        Args:
-            catalogue: Of the items.
-        """
-        vectors = self._of_items(self._factors[-1].item)
-        return group_items(vectors, self._shown, catalogue, self._settings.groups, seed=self._seed)
-
-    def _of_items(self, learnt: FloatArray) -> FloatArray:
-        """Zeros for the items that no training user was shown, who may be the last."""
-        made = np.zeros((self._n_items, *learnt.shape[1:]))
-        found = min(self._n_items, len(learnt) - 1)
-        made[:found] = learnt[:found]
-        return made
 
     def taught(self, lesson: Lesson, rng: np.random.Generator) -> Lesson:
         """The lesson with the teacher's opinion, and with items that it guesses about."""

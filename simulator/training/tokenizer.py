@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from prompts import Leaning, Persona, ShownItem, Template
+from prompts import Persona, ShownItem, Template
 from simulator.domain import Catalogue
 from simulator.training.settings import NetworkSettings
 
@@ -41,7 +41,7 @@ _JOINTS = (
 )
 _FILM_TEMPLATES = 40
 """How often the texts of the film templates are repeated."""
-_PERSONA = Persona("en", 10, 50, 50, (), 0, 0, groups=(Leaning('""', 1),))
+_PERSONA = Persona("en", 10, 50, 50, (), 0, 0)
 _WHOLE_WORDS = 2_000
 """How often a word that must become one token is repeated in the training text."""
 
