@@ -18,7 +18,6 @@ from simulator.cli.app import app
 from simulator.clicks import AgentClicks
 from simulator.data import load_dataset
 from simulator.engines import open_engine
-from simulator.errors import ConfigError, NotWrittenError
 
 pytestmark = pytest.mark.slow
 
@@ -86,17 +85,3 @@ def test_the_command_prints_and_writes_the_audit(tmp_path: Path) -> None:
     with (data / "movies-click-en-titles.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4 * len(hostile_titles())
     assert "| instructions |" in (data / "movies-click-en.md").read_text(encoding="utf-8")
-
-
-def test_templates_of_one_name_and_a_file_for_a_folder_are_told_before_anybody_is_asked(
-    tmp_path: Path,
-) -> None:
-    arguments = ["audit", "titles", "--engine", "transformers", "--model", "pocket", "--users", "1"]
-    twice = ["--template", "movies/click-en"] * 2
-    found = CliRunner().invoke(app, [*arguments, *twice, "--out", str(tmp_path / "out")])
-    assert isinstance(found.exception, ConfigError)
-    assert "Two templates" in str(found.exception)
-    (tmp_path / "file").touch()
-    found = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "file")])
-    assert isinstance(found.exception, NotWrittenError)
-    assert "asking" not in found.output
