@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from evals.audit import TitlePair, audit_titles, hostile_titles, users_of
 from evals.audit.placing import PLACES, PlacedTitles
@@ -18,6 +19,7 @@ from evals.audit.tables import escaped, kind_table, place_table, verdict, worst_
 from evals.bootstrap import Bootstrap
 from prompts import Template, load_template, shipped_examples
 from prompts.quoting import safe_text
+from simulator.cli.app import app
 from simulator.clicks import AgentClicks
 from simulator.domain import Dataset, Exposures, Ragged
 from simulator.engines import ScriptedEngine
@@ -239,3 +241,22 @@ def test_one_user_has_no_interval_and_one_title_no_neighbour(data: Dataset) -> N
     assert np.isnan(rows.loc[("instructions", "all"), ["moved_low", "moved_high"]].tolist()).all()
     assert rows.loc[("instructions", "all"), "neutral"] == 0.0
     assert np.isnan(rows.loc[("tokens", "all"), "neutral"])
+
+
+def test_the_command_tells_its_faults_before_anybody_is_asked(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ScriptedEngine()
+    monkeypatch.setattr("simulator.data.load_dataset", lambda name: data)
+    monkeypatch.setattr("simulator.experiment.agents.start_engine", lambda settings: engine)
+
+    def fault(out: str, *templates: str) -> str:
+        named = [word for name in templates for word in ("--template", name)]
+        arguments = ["audit", "titles", "--users", "1", "--out", str(tmp_path / out), *named]
+        return str(CliRunner().invoke(app, arguments).exception)
+
+    (tmp_path / "file").touch()
+    assert "Give it a folder" in fault("file")
+    assert "Two templates would be written" in fault("out", "movies/click-en", "movies/click-en")
+    assert "movies/clik" in fault("out", "movies/click-en", "movies/clik")
+    assert not engine.prompts

@@ -21,7 +21,7 @@ from simulator.experiment.split import split_log
 
 
 def sentence(text: str) -> str:
-    return f"Takes {text.count('Even')} even films.\nAnd more that nobody asked for."
+    return f"Takes {text.count('Even')} éven films.\nAnd more that nobody asked for."
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -49,11 +49,22 @@ def test_each_user_is_put_into_a_sentence_once(tmp_path: Path) -> None:
     assert not again.prompts
 
 
+def test_a_file_without_a_last_line_break_loses_nothing(tmp_path: Path) -> None:
+    data, own = over_time(), tmp_path / "own.jsonl"
+    text = '{"data": "small", "model": "me"}\n{"user": "u3", "words": "Likes it."}'
+    own.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="another data_sha256"):
+        write_words(ScriptedEngine(text=sentence), data, own)
+    assert own.read_text(encoding="utf-8") == text
+    assert read_words(own, data) == {3: "Likes it."}
+
+
 def test_an_interrupted_file_is_completed(tmp_path: Path) -> None:
     data, whole, cut = over_time(), tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
     write_words(ScriptedEngine(text=sentence), data, whole)
     text = whole.read_bytes()
-    for stop in (text.index(b"\n") + 1, text.index(b'"u7"') + 3, len(text) - 1):
+    stops = (text.index(b"\n") + 1, text.index(b'"u7"') + 3, text.index("é".encode()) + 1)
+    for stop in (*stops, len(text) - 2):
         cut.write_bytes(text[:stop])
         engine = ScriptedEngine(text=sentence)
         write_words(engine, data, cut)

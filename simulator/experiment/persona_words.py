@@ -100,7 +100,7 @@ def read_words(path: Path, data: Dataset) -> Mapping[int, str]:
 
 def _read(path: Path, data: Dataset) -> tuple[dict[str, Any], dict[int, str]]:
     try:
-        lines = read_text(path).removesuffix("\n").split("\n")
+        text = read_text(path)
     except OSError as error:
         raise DataError(
             f"cannot read the words ({error.strerror}); agent.personas is log, none, or a file of "
@@ -109,10 +109,14 @@ def _read(path: Path, data: Dataset) -> tuple[dict[str, Any], dict[int, str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8, so no words for personas.", path=path) from error
+    return _parsed(text, data, path)
+
+
+def _parsed(text: str, data: Dataset, path: Path) -> tuple[dict[str, Any], dict[int, str]]:
     row_of = {user_id: row for row, user_id in enumerate(data.user_ids)}
     head: dict[str, Any] = {}
     words: dict[int, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         try:
             entry = parse_json(line)
         except MalformedTextError as error:
@@ -165,17 +169,28 @@ def _begun(out: Path, data: Dataset, head: Mapping[str, Any]) -> dict[int, str]:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, json.dumps(head) + "\n")
         return {}
-    whole, broken, _ = out.read_bytes().rpartition(b"\n")
-    if broken:  # a line that was cut off when its writer was killed is asked for again
-        os.truncate(out, len(whole) + 1)
-    before, words = _read(out, data)
+    content = out.read_bytes()
+    whole = _whole_lines(content)
+    before, words = _read(out, data) if whole == content else _parsed(whole.decode(), data, out)
     different = sorted(name for name in head if before.get(name) != head[name])
     if different:
         raise ConfigError(
             f"{out} holds words with another {different[0]} ({before.get(different[0])}, now "
             f"{head[different[0]]}); choose another --out."
         )
+    if whole != content:
+        write_text(out, whole.decode())
     return words
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """Without a last line that was cut off when its writer was killed: it is asked for again."""
+    before, newline, last = content.rpartition(b"\n")
+    try:
+        parse_json(last.decode())
+    except ValueError:
+        return before + newline
+    return content + b"\n"
 
 
 def _append(out: Path, entries: Iterator[tuple[str, str]]) -> None:
