@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ from simulator.training import (
     train_agent,
 )
 from simulator.training.evaluation import predict
+from simulator.training.looking import Asking, Look
 from simulator.training.reading import Reader
 from simulator.training.wording import Wording
 
@@ -195,13 +197,32 @@ def test_the_folder_is_an_agent(moments, tmp_path):
 
 
 @pytest.mark.slow
+def test_weights_that_do_not_answer_yet_are_not_kept(moments, tmp_path, monkeypatch):
+    def look(mass, right):
+        clicked = np.arange(10) % 2 == 0
+        probability = np.where(clicked, right, 1 - right)
+        nobody = np.zeros(10, dtype=int)
+        return Look(probability, clicked, np.full(10, mass), nobody, np.zeros(10))
+
+    # The first tells clicks best, in a few percent of its probability.
+    looks = chain([look(0.05, 0.9), look(0.95, 0.6), look(0.95, 0.8)], repeat(look(0.95, 0.7)))
+    monkeypatch.setattr(Asking, "on_the_way", lambda self, reader: next(looks))
+    steps = []
+    report = train_agent(SMALL, moments, tmp_path / "agent", split=SPLIT, progress=steps.append)
+    looked_at = [step.step for step in steps if step.quality is not None]
+    assert len(looked_at) > 3
+    assert report.best_step == looked_at[2]
+
+
+@pytest.mark.slow
 def test_training_stops_when_it_no_longer_helps(moments, tmp_path):
     still = replace(SMALL, learning_rate=1e-12, epochs=50, patience=2)
     steps = []
     report = train_agent(still, moments, tmp_path / "still", split=SPLIT, progress=steps.append)
     looks = [step.step for step in steps if step.quality is not None]
-    assert len(looks) == 3
-    assert (report.best_step, report.steps) == (looks[0], looks[2])
+    # It never learns to answer, so that no look is a good one.
+    assert len(looks) == 2
+    assert (report.best_step, report.steps) == (looks[1], looks[1])
 
 
 @pytest.mark.slow

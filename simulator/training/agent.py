@@ -114,7 +114,7 @@ def _train(
     ask = Asking(main, log, stoppers, prepared.personas, settings.batch_tokens)
     with memory_errors(settings):
         if settings.loss == "bce":
-            look = partial(ask.quality, reader) if len(stoppers) else None
+            look = partial(ask.on_the_way, reader) if len(stoppers) else None
             trainer = Trainer(
                 reader, prepared.plan, settings, offset=log.offset, look=look, checkpoint=checkpoint
             )

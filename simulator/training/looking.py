@@ -108,9 +108,9 @@ class Asking:
     personas: Personas | None
     batch_tokens: int
 
-    def quality(self, reader: Reader) -> Quality:
-        """A look on the way; enough of them to tell whether training still helps."""
-        return self._look(reader, _LOOKED_AT).quality
+    def on_the_way(self, reader: Reader) -> Look:
+        """A look at enough of them to tell whether training still helps."""
+        return self._look(reader, _LOOKED_AT)
 
     def written(self, out: Path, device: torch.device) -> Look:
         """A look at all of them by the model as it was written."""

@@ -18,6 +18,7 @@ from simulator.training.branches import Tree, without_beginning
 from simulator.training.checkpoint import Checkpoint
 from simulator.training.evaluation import Quality
 from simulator.training.lesson_plan import LessonPlan
+from simulator.training.looking import Look
 from simulator.training.optimiser import make_optimiser, schedule
 from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
@@ -25,6 +26,8 @@ from simulator.training.wording import WordedLesson, Wording, in_parts
 
 _SPELLED = 64
 """Branches of a pass whose answers are learnt as text."""
+_ANSWERS = 0.9
+"""Of the probability, on the labels; with so much in the mean hardly a decision fails."""
 _FORGETTING = 10
 """The average of t steps is over about the last t / 10 of them, until `averaging` bounds it."""
 
@@ -96,7 +99,8 @@ class Trainer:
         settings: See `TrainingSettings`.
         offset: Added to the log-odds of each log row where it was drawn and not logged
             (`simulator.training.negatives`), shape (n_rows,); None where nothing was drawn.
-        look: How good the network is on the users kept out to stop by; None to train to the end.
+        look: What the network answers about the users kept out to stop by; None to train to the
+            end.
         checkpoint: Where to keep what a resume needs; None keeps nothing.
     """
 
@@ -107,7 +111,7 @@ class Trainer:
         settings: TrainingSettings,
         *,
         offset: FloatArray | None = None,
-        look: Callable[[], Quality] | None = None,
+        look: Callable[[], Look] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self._reader = reader
@@ -253,14 +257,19 @@ class Trainer:
         return torch.from_numpy(drawn.astype(np.float32))
 
     def _looked(self, step: int) -> Quality | None:
-        """A look at the users kept out; keeps the weights if they are the best so far."""
+        """A look at the users kept out; keeps the weights if they are the best so far.
+
+        Weights that do not give their probability to the labels yet are no agent, however well they
+        tell clicks apart: its decisions would fail.
+        """
         if self._look is None:
             return None
         self._reader.network.eval()
         own = {name: weight.detach().clone() for name, weight in self._weights.items()}
         _copy(self._average, self._weights)
-        quality, now = self._look(), self._now
-        if quality.log_loss < now.best_loss:
+        seen, now = self._look(), self._now
+        quality = seen.quality
+        if quality.log_loss < now.best_loss and seen.mass.mean() >= _ANSWERS:
             now.best_loss, now.best_step, now.worse = quality.log_loss, step, 0
             self._best = {n: w.detach().cpu().clone() for n, w in self._weights.items()}
         else:
