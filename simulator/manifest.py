@@ -59,7 +59,8 @@ def _git() -> dict[str, Any]:
 
     def ask(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", *arguments],
+            # A killed `git status` that was bringing its index up to date leaves a lock behind.
+            ["git", "--no-optional-locks", *arguments],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
