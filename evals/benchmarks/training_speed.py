@@ -25,8 +25,9 @@ from simulator.experiment.split import users_split
 from simulator.training import LoraSettings, TrainingSettings, recipe
 from simulator.training.base_model import half_precision
 from simulator.training.preparation import Preparation
+from simulator.training.progress import Progress
 from simulator.training.reading import Reader
-from simulator.training.trainer import Progress, Trainer
+from simulator.training.trainer import Trainer
 
 
 class _TimeIsUp(Exception):

@@ -11,6 +11,7 @@ from simulator.training.agent import train_agent
 from simulator.training.evaluation import Quality, share_of_the_way
 from simulator.training.negatives import TrainingLog, with_no_clicks
 from simulator.training.pocket import POCKET, PocketReport, train_pocket
+from simulator.training.progress import Progress
 from simulator.training.report import TrainingReport
 from simulator.training.settings import (
     SCRATCH,
@@ -22,7 +23,6 @@ from simulator.training.settings import (
     Variety,
     recipe,
 )
-from simulator.training.trainer import Progress
 
 __all__ = [
     "POCKET",

@@ -41,11 +41,12 @@ from simulator.training.looking import Asking, Look
 from simulator.training.model_card import model_card
 from simulator.training.negatives import TrainingLog
 from simulator.training.preparation import Preparation
+from simulator.training.progress import Outcome, Progress
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
 from simulator.training.settings import TrainingSettings
 from simulator.training.through_trl import train_through_trl
-from simulator.training.trainer import Outcome, Progress, Trainer
+from simulator.training.trainer import Trainer
 
 
 def train_agent(

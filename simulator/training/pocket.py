@@ -20,10 +20,10 @@ from simulator.files import write_text
 from simulator.training.agent import train_agent
 from simulator.training.evaluation import Quality, predict, share_of_the_way
 from simulator.training.pocket_card import pocket_card
+from simulator.training.progress import Progress
 from simulator.training.reading import Reader
 from simulator.training.report import TrainingReport
 from simulator.training.settings import NetworkSettings, TrainingSettings, Variety
-from simulator.training.trainer import Progress
 from simulator.training.wording import Wording
 
 POCKET = TrainingSettings(

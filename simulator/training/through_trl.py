@@ -18,8 +18,8 @@ from transformers import PrinterCallback, TrainerCallback
 from simulator.engines.hub import quiet
 from simulator.errors import MissingExtraError
 from simulator.training.lesson_plan import LessonPlan
+from simulator.training.progress import Outcome, Progress
 from simulator.training.settings import TrainingSettings
-from simulator.training.trainer import Outcome, Progress
 
 _BETA = 0.1
 """How far DPO may go from the base: Rafailov et al., "Direct Preference Optimization", 2023."""

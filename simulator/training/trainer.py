@@ -20,6 +20,7 @@ from simulator.training.evaluation import Quality
 from simulator.training.lesson_plan import LessonPlan
 from simulator.training.looking import Look
 from simulator.training.optimiser import make_optimiser, schedule
+from simulator.training.progress import Outcome, Progress
 from simulator.training.reading import Reader
 from simulator.training.settings import TrainingSettings
 from simulator.training.wording import WordedLesson, Wording, in_parts
@@ -30,50 +31,6 @@ _ANSWERS = 0.9
 """Of the probability, on the labels; with so much in the mean hardly a decision fails."""
 _FORGETTING = 10
 """The average of t steps is over about the last t / 10 of them, until `averaging` bounds it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands; handed to `progress` after each step.
-
-    Attributes:
-        step: From 1.
-        steps: How many there will be at most.
-        click_loss: Mean binary cross-entropy of the step's decisions, in nats.
-        mass: Mean total probability of the labels.
-        seconds: Since the first step of this sitting began.
-        quality: On the users kept out to stop by, after the steps that are followed by a look.
-    """
-
-    step: int
-    steps: int
-    click_loss: float
-    mass: float
-    seconds: float
-    quality: Quality | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training came to.
-
-    Attributes:
-        steps: Of the optimiser, the earlier sittings' too.
-        seconds: Of all sittings.
-        click_loss: Of each step, in nats.
-        best_step: The step whose weights were kept.
-        decisions: Logged ones that the network learnt from, repetitions counted.
-        tokens: How many went through the network, padding left out.
-        too_long: Decisions left out because they do not fit into the model's window.
-    """
-
-    steps: int
-    seconds: float
-    click_loss: tuple[float, ...]
-    best_step: int
-    decisions: int
-    tokens: int
-    too_long: int
 
 
 @dataclass
