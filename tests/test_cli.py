@@ -4,63 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from simulator.runlog import Run
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Path:
-    """A small world as plain tables, with real no-clicks."""
-    generator = np.random.default_rng(0)
-    n_items = 40
-    items = pd.DataFrame(
-        {
-            "id": [f"i{k}" for k in range(n_items)],
-            "name": [f"Film {k}" for k in range(n_items)],
-            "genres": ["Even" if k % 2 == 0 else "Odd" for k in range(n_items)],
-        }
-    )
-    rows = [
-        (
-            f"u{user}",
-            f"i{item}",
-            1000 + time,
-            int(generator.random() < 0.2 + 0.6 * (item % 2 == user % 2)),
-        )
-        for user in range(20)
-        for time, item in enumerate(generator.permutation(n_items)[:20])
-    ]
-    items.to_csv(tmp_path / "items.csv", index=False)
-    pd.DataFrame(rows, columns=["user", "item", "time", "clicked"]).to_csv(
-        tmp_path / "events.csv", index=False
-    )
-    path = tmp_path / "tables.toml"
-    path.write_text(
-        """
-name = "small"
-domain = "movies"
-
-[items]
-path = "items.csv"
-item_id = "id"
-title = "name"
-categories = "genres"
-
-[interactions]
-path = "events.csv"
-user_id = "user"
-item_id = "item"
-time = "time"
-clicked = "clicked"
-""",
-        encoding="utf-8",
-    )
-    return path
 
 
 SMALL = ("--clicks", "distribution", "--rounds", "5", "--targets", "2")

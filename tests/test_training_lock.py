@@ -9,42 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from simulator.run_lock import LOCK
-
-TABLES = """name = "small"
-domain = "movies"
-[items]
-path = "items.csv"
-item_id = "item"
-title = "title"
-[interactions]
-path = "events.csv"
-user_id = "user"
-item_id = "item"
-time = "time"
-clicked = "clicked"
-"""
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Path:
-    """A log of 40 users as plain tables."""
-    random = np.random.default_rng(0)
-    items = [f"film-{k}" for k in range(20)]
-    pd.DataFrame({"item": items, "title": [f"Film {k}" for k in range(20)]}).to_csv(
-        tmp_path / "items.csv", index=False
-    )
-    rows = [(u, i, t) for u in range(40) for t, i in enumerate(random.permutation(items)[:8])]
-    log = pd.DataFrame(rows, columns=["user", "item", "time"])
-    log["clicked"] = (random.random(len(log)) < 0.4).astype(int)
-    log.to_csv(tmp_path / "events.csv", index=False)
-    path = tmp_path / "small.toml"
-    path.write_text(TABLES, encoding="utf-8")
-    return path
 
 
 def await_lock(out: Path, process: subprocess.Popen[bytes]) -> None:
